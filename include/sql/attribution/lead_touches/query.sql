@@ -1,0 +1,71 @@
+-- Touches that may be credited: before the lead, within the look-back of their channel.
+with
+
+leads as (
+
+    select * from identity.leads
+
+),
+
+touches as (
+
+    select * from staging.stg_web__touches
+    where client_id is not null
+
+),
+
+channels as (
+
+    select * from rules.channels
+    where rules_version = @rules_version
+
+),
+
+touches_before_the_lead as (
+
+    select
+        leads.lead_key,
+        leads.report_date,
+        touches.touch_id,
+        touches.occurred_at as touched_at,
+        origins.platform,
+        origins.account_id,
+        origins.campaign_id,
+        origins.evidence
+    from touches
+    inner join identity.person_nodes as person_nodes
+        on person_nodes.node = concat('client:', touches.client_id)
+    inner join leads using (person_key)
+    inner join identity.origins as origins
+        on touches.touch_id = origins.entity_key and origins.entity_kind = 'touch'
+    inner join channels on origins.platform = channels.channel
+    where
+        touches.occurred_at <= leads.lead_at
+        and touches.occurred_at
+        > timestamp_sub(leads.lead_at, interval channels.look_back_days day)
+
+),
+
+lead_touches as (
+
+    select
+        lead_key,
+        report_date,
+        touch_id,
+        touched_at,
+        row_number() over (
+            partition by lead_key
+            -- Never by file order: two touches of one second would swap between two loads.
+            order by touched_at, touch_id
+        ) as touch_position,
+        count(*) over (partition by lead_key) as touch_count,
+        platform,
+        account_id,
+        campaign_id,
+        evidence,
+        @rules_version as rules_version
+    from touches_before_the_lead
+
+)
+
+select * from lead_touches

@@ -1,0 +1,79 @@
+-- Delivery and cost as the newest pull tells them: platforms restate past days for weeks.
+with
+
+ad_delivery as (
+
+    select * from raw.ad_delivery
+    where load_id in (select load_id from staging.stg_loads)
+
+),
+
+exhaustive_days as (
+
+    select
+        coverage.subject as platform,
+        coverage.account_id,
+        covered_date as platform_date,
+        max(coverage.loaded_at) as loaded_at
+    from raw.load_coverage as coverage
+    cross join unnest(generate_date_array(coverage.first_date, coverage.last_date)) as covered_date
+    where
+        coverage.report = 'delivery'
+        and coverage.is_exhaustive
+        and coverage.load_id in (select load_id from staging.stg_loads)
+    group by platform, account_id, platform_date
+
+),
+
+distinct_rows as (
+
+    -- A page delivered twice repeats whole rows; rows that differ are parts of one campaign-day.
+    select *
+    from ad_delivery
+    qualify row_number() over (
+        partition by load_id, platform, account_id, campaign_id, platform_date, row_hash
+        order by row_hash
+    ) = 1
+
+),
+
+newest_load_per_campaign_day as (
+
+    select *
+    from distinct_rows
+    qualify rank() over (
+        partition by platform, account_id, campaign_id, platform_date
+        order by loaded_at desc, load_id desc
+    ) = 1
+
+),
+
+rows_not_taken_back as (
+
+    -- A campaign that a newer complete pull of the day no longer has is gone.
+    select newest.*
+    from newest_load_per_campaign_day as newest
+    left join exhaustive_days using (platform, account_id, platform_date)
+    where exhaustive_days.loaded_at is null or newest.loaded_at >= exhaustive_days.loaded_at
+
+),
+
+stg_ads__delivery as (
+
+    select
+        platform_date as report_date,
+        platform,
+        account_id,
+        campaign_id,
+        max(campaign_name) as campaign_name,
+        max(upper(currency_code)) as currency_code,
+        coalesce(sum(cost_micros), 0) as cost_micros,
+        coalesce(sum(impressions), 0) as impressions,
+        coalesce(sum(clicks), 0) as clicks,
+        max(load_id) as load_id
+    from rows_not_taken_back
+    group by report_date, platform, account_id, campaign_id
+
+)
+
+select * from stg_ads__delivery

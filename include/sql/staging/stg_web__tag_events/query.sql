@@ -1,0 +1,102 @@
+-- Submissions: what several observers saw of one is one row, a second delivery is a row of its own.
+with
+
+tag_events as (
+
+    select * from raw.tag_events
+    where load_id in (select load_id from staging.stg_loads)
+
+),
+
+newest_version_per_delivery as (
+
+    -- A day's file is pulled several times; the same moment of the same id is the same delivery.
+    select *
+    from tag_events
+    qualify row_number() over (
+        partition by observer, event_id, occurred_at
+        order by loaded_at desc, load_id desc, row_hash desc
+    ) = 1
+
+),
+
+deliveries_numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by observer, event_id
+            order by occurred_at, row_hash
+        ) as copy_number
+    from newest_version_per_delivery
+
+),
+
+observers_of_each_delivery as (
+
+    select
+        event_id,
+        copy_number,
+        string_agg(distinct observer, ',' order by observer) as observed_by
+    from deliveries_numbered
+    group by event_id, copy_number
+
+),
+
+one_row_per_delivery as (
+
+    -- The own tag knows the browser best, GA4 least.
+    select *
+    from deliveries_numbered
+    qualify row_number() over (
+        partition by event_id, copy_number
+        order by
+            case observer when 'site_tag' then 1 when 'server_log' then 2 when 'ga4' then 4 else 3 end,
+            observer
+    ) = 1
+
+),
+
+events_with_an_own_tag as (
+
+    select distinct event_name from tag_events
+    where observer != 'ga4'
+
+),
+
+stg_web__tag_events as (
+
+    select
+        concat(deliveries.event_id, '#', cast(deliveries.copy_number as string)) as event_key,
+        deliveries.event_id,
+        deliveries.copy_number,
+        observers.observed_by,
+        deliveries.event_name,
+        deliveries.occurred_at,
+        deliveries.client_id,
+        deliveries.email_key,
+        deliveries.phone_key,
+        deliveries.email_domain_key,
+        deliveries.ip_key,
+        deliveries.page_path,
+        deliveries.form_id,
+        nullif(trim(deliveries.click_id), '') as click_id,
+        lower(nullif(trim(deliveries.click_id_type), '')) as click_id_type,
+        nullif(trim(deliveries.ad_campaign_id), '') as ad_campaign_id,
+        lower(nullif(trim(deliveries.utm_source), '')) as utm_source,
+        lower(nullif(trim(deliveries.utm_medium), '')) as utm_medium,
+        lower(nullif(trim(deliveries.utm_campaign), '')) as utm_campaign,
+        lower(nullif(trim(deliveries.referrer_host), '')) as referrer_host,
+        lower(deliveries.user_agent) as user_agent,
+        coalesce(deliveries.is_test, false) as is_test,
+        deliveries.load_id
+    from one_row_per_delivery as deliveries
+    inner join observers_of_each_delivery as observers using (event_id, copy_number)
+    -- GA4 alone counts only for submissions that have no own tag: it drops and doubles too much.
+    where
+        observers.observed_by != 'ga4'
+        or deliveries.event_name not in (select event_name from events_with_an_own_tag)
+
+)
+
+select * from stg_web__tag_events

@@ -1,0 +1,34 @@
+"""The parameters that queries may use, with their BigQuery types: one list for runs and checks."""
+
+from __future__ import annotations
+
+# Given to every query of a run.
+RUN_PARAMETERS: dict[str, str] = {
+    "as_of": "TIMESTAMP",
+    "rules_version": "STRING",
+    "reporting_time_zone": "STRING",
+    "reporting_currency": "STRING",
+}
+REPORT_PARAMETERS: dict[str, str] = {
+    "by": "STRING",
+    "first_date": "DATE",
+    "last_date": "DATE",
+}
+RULE_PARAMETERS: dict[str, str] = {
+    "duplicate_minutes": "INT64",
+    "repeat_days": "INT64",
+    "sync_lag_minutes": "INT64",
+    "clock_slack_minutes": "INT64",
+    "max_fan_out": "INT64",
+    "default_goal": "STRING",
+    "attribution_model": "STRING",
+    "final_after_days": "INT64",
+    "min_coverage": "NUMERIC",
+    "qualified_score": "NUMERIC",
+    "hot_score": "NUMERIC",
+    "warm_score": "NUMERIC",
+    "intent_overrides_budget": "NUMERIC",
+    "upload_click_window_days": "INT64",
+    "unknown_consent": "STRING",
+}
+PARAMETERS: dict[str, str] = RUN_PARAMETERS | REPORT_PARAMETERS | RULE_PARAMETERS

@@ -1,0 +1,1 @@
+"""Gates between the layers: Great Expectations suites, run in SQL where the data lies."""

@@ -1,0 +1,254 @@
+"""Run all suites of one border in the warehouse and count; no value of a row is handed on.
+
+Importing Great Expectations takes seconds, so it happens inside the functions, in one task per
+border.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from trueline.errors import ConfigurationError
+from trueline.quality.suites import Border, Severity, Suite, load_suites
+
+log = logging.getLogger(__name__)
+
+# Counts only: BASIC would add samples of bad values, SUMMARY the commonest ones.
+RESULT_FORMAT = {
+    "result_format": "BASIC",
+    "partial_unexpected_count": 0,
+    "exclude_unexpected_values": True,
+}
+_ROW_COUNT = {
+    "type": "expect_table_row_count_to_be_between",
+    "kwargs": {"min_value": 0},
+    "meta": {"position": -1},
+}
+# Messages about the text of a query. Any other message (a failed cast, for example) may quote a row.
+_ABOUT_THE_QUERY = re.compile(
+    r'(?:Binder|Catalog|Parser) Error: .*|The column "\w+" in BatchData does not exist'
+    r"|(?:Unrecognized name|Not found: (?:Table|Dataset)|Syntax error|No matching signature).*"
+)
+_EXCEPTION_CLASS = re.compile(r"^\((?:[\w.]+\.)?(\w+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """What one expectation said.
+
+    Attributes:
+        suite: ``layer.table``.
+        expectation: The promise in a few words.
+        column: The column or columns it is about; None for whole rows or tables.
+        success: False also where the check could not be run; ``exception`` tells the two apart.
+        checked_rows: Rows looked at; None where the check could not be run.
+        unexpected_rows: Rows (or groups of rows) that break it; None where it does not count rows.
+        exception: Why the check itself is broken, without any value; None where it ran.
+        why: What goes wrong downstream when it is broken.
+        fix: What to do about it.
+    """
+
+    suite: str
+    layer: str
+    table: str
+    expectation: str
+    column: str | None
+    severity: Severity
+    success: bool
+    checked_rows: int | None
+    unexpected_rows: int | None
+    exception: str | None
+    why: str
+    fix: str = ""
+
+
+def run_border(
+    border: Border,
+    *,
+    connection_string: str,
+    suites_dir: Path,
+    datasets: Mapping[str, str] | None = None,
+    table_exists: Callable[[str, str], bool] | None = None,
+    loaded_since: datetime | None = None,
+) -> list[ExpectationResult]:
+    """Run every suite of ``border``, read-only, and return one result per expectation.
+
+    Args:
+        border: ``raw``, ``marts`` or ``activation``.
+        connection_string: SQLAlchemy URL; for DuckDB from ``duckdb_dialect.connection_string``.
+        suites_dir: Folder of ``<layer>/<table>.json``.
+        datasets: Layer to dataset or schema, where they differ (``marts`` → ``trueline_marts``).
+        table_exists: Asked with layer and table; a suite marked optional is skipped without one.
+        loaded_since: At the raw border, check only loads made at or after this moment. Raw is
+            append-only: without it, a bad load of the past stops every later run.
+
+    Raises:
+        ConfigurationError: a suite cannot be read, or Great Expectations does not know what it
+            asks for.
+    """
+    suites = []
+    for suite in load_suites(suites_dir, border):
+        missing = table_exists is not None and not table_exists(suite.layer, suite.table)
+        if missing and suite.meta.optional:
+            log.info("%s does not exist and is optional: its suite is skipped.", suite.name)
+        else:
+            suites.append(suite)
+    if not suites:
+        return []
+    datasets = datasets or {}
+    batches = {suite.name: _batch_query(suite, datasets, loaded_since) for suite in suites}
+    outcomes = _validate(suites, batches, datasets, connection_string)
+    return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
+
+
+def _batch_query(
+    suite: Suite, datasets: Mapping[str, str], loaded_since: datetime | None
+) -> str:
+    """The rows that a suite is about; a raw row counts only if its load is recorded."""
+    table = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
+    if suite.layer != "raw":
+        return f"select * from {table}"
+    condition = ""
+    if loaded_since is not None:
+        moment = loaded_since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+        condition = f" where loaded_at >= timestamp '{moment}'"
+    loads = f"{datasets.get('raw', 'raw')}.loads"
+    if suite.table == "loads":
+        return f"select * from {loads}{condition}"
+    return f"select * from {table} where load_id in (select load_id from {loads}{condition})"
+
+
+def _validate(
+    suites: Sequence[Suite],
+    batches: Mapping[str, str],
+    datasets: Mapping[str, str],
+    connection_string: str,
+) -> dict[str, list[Any]]:
+    """Great Expectations' own results by suite name."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    from trueline.quality import duckdb_dialect
+
+    duckdb_dialect.register()
+    with _quiet_logs():
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_sql("warehouse", connection_string=connection_string)
+        try:
+            definitions = []
+            for suite in suites:
+                asset = source.add_query_asset(suite.name, query=batches[suite.name])
+                definition = gx.ValidationDefinition(
+                    name=suite.name,
+                    data=asset.add_batch_definition_whole_table("rows"),
+                    suite=context.suites.add(_gx_suite(suite, datasets)),
+                )
+                definitions.append(context.validation_definitions.add(definition))
+            checkpoint = context.checkpoints.add(
+                gx.Checkpoint(
+                    name="border",
+                    validation_definitions=definitions,
+                    result_format=RESULT_FORMAT,
+                )
+            )
+            outcome = checkpoint.run()
+        finally:
+            # Both engines are closed, or DuckDB refuses to open the file for writing afterwards.
+            source.get_execution_engine().close()
+            source.get_engine().dispose()
+    return {result.suite_name: result.results for result in outcome.run_results.values()}
+
+
+def _gx_suite(suite: Suite, datasets: Mapping[str, str]) -> Any:
+    import great_expectations as gx
+
+    expectations: list[dict[str, Any]] = [_ROW_COUNT]
+    for position, expectation in enumerate(suite.expectations):
+        kwargs = dict(expectation.kwargs)
+        if expectation.query is not None:
+            kwargs["unexpected_rows_query"] = suite.with_datasets(expectation.query, datasets)
+        expectations.append(
+            {
+                "type": expectation.type,
+                "kwargs": kwargs,
+                "severity": expectation.severity,
+                "meta": {"position": position},
+            }
+        )
+    built = gx.ExpectationSuite(name=suite.name, expectations=expectations)
+    # An expectation that it cannot build is left out by Great Expectations with a line in the log.
+    taken = {each.meta["position"] for each in built.expectations}
+    for position, expectation in enumerate(suite.expectations):
+        if position not in taken:
+            raise ConfigurationError(
+                f"Great Expectations does not take {expectation.type} with the arguments "
+                f"{', '.join(expectation.kwargs) or '(none)'}.",
+                where=str(suite.path),
+                fix="Check type and kwargs of that expectation against its reference.",
+            )
+    return built
+
+
+def _results(suite: Suite, outcomes: Sequence[Any]) -> Iterator[ExpectationResult]:
+    by_position = {each.expectation_config.meta["position"]: each for each in outcomes}
+    rows = by_position[-1].result.get("observed_value")
+    for position, expectation in enumerate(suite.expectations):
+        outcome = by_position[position]
+        exception = _exception(outcome.exception_info)
+        unexpected = outcome.result.get("unexpected_count")
+        if expectation.query is not None:
+            unexpected = outcome.result.get("observed_value")
+        yield ExpectationResult(
+            suite=suite.name,
+            layer=suite.layer,
+            table=suite.table,
+            expectation=expectation.check,
+            column=expectation.column,
+            severity=expectation.severity,
+            success=bool(outcome.success) and exception is None,
+            checked_rows=None if exception else outcome.result.get("element_count", rows),
+            unexpected_rows=None if exception else unexpected,
+            exception=exception,
+            why=expectation.meta.why,
+            fix=expectation.meta.fix,
+        )
+
+
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """Why a check broke, or None. Great Expectations files it per metric or once."""
+    entries = [info] if "raised_exception" in info else list(info.values())
+    raised = [entry for entry in entries if entry["raised_exception"]]
+    if not raised:
+        return None
+    message = str(raised[0]["exception_message"] or "")
+    about_the_query = _ABOUT_THE_QUERY.search(message)
+    if about_the_query:
+        return about_the_query[0].strip()
+    kind = _EXCEPTION_CLASS.search(message)
+    return (
+        f"{kind[1] if kind else 'an error'} (its message is withheld: it may quote values of rows)"
+    )
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Great Expectations logs failed queries with the database's message, which may quote a row."""
+    logger = logging.getLogger("great_expectations")
+    propagate, silence = logger.propagate, logging.NullHandler()
+    logger.propagate = False
+    logger.addHandler(silence)
+    try:
+        yield
+    finally:
+        logger.propagate = propagate
+        logger.removeHandler(silence)

@@ -1,0 +1,183 @@
+"""Both files as one immutable value with a version, parameters for SQL and small rule tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from trueline.rulebook.attribution import AttributionRules
+from trueline.rulebook.qualification import QualificationRules
+from trueline.settings.yaml_lines import load_model
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """The rules of one run.
+
+    Attributes:
+        version: Short hash of everything that can change a number after the raw layer.
+        time_zone: The reporting time zone; part of the version, since it moves days.
+    """
+
+    attribution: AttributionRules
+    qualification: QualificationRules
+    time_zone: str
+    version: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.attribution.label} / {self.qualification.label}"
+
+    def content(self) -> str:
+        """Canonical JSON of the rules: what the version is the hash of."""
+        return _canonical(self.attribution, self.qualification, self.time_zone)
+
+    def parameters(self, as_of: datetime) -> dict[str, Any]:
+        """Values of all query parameters of one run, by name."""
+        attribution, qualification = self.attribution, self.qualification
+        return {
+            "as_of": as_of,
+            "rules_version": self.version,
+            "reporting_time_zone": self.time_zone,
+            "duplicate_minutes": attribution.duplicate_minutes,
+            "repeat_days": attribution.repeat_days,
+            "sync_lag_minutes": attribution.sync_lag_minutes,
+            "clock_slack_minutes": attribution.clock_slack_minutes,
+            "max_fan_out": attribution.max_fan_out,
+            "default_goal": attribution.default_goal,
+            "attribution_model": attribution.model,
+            "final_after_days": qualification.final_after_days,
+            "min_coverage": qualification.score.min_coverage,
+            "qualified_score": qualification.score.qualified_from,
+            "hot_score": qualification.score.hot_from,
+            "warm_score": qualification.score.warm_from,
+            "intent_overrides_budget": qualification.score.intent_overrides_budget_from,
+            "upload_click_window_days": qualification.upload.click_window_days,
+            "unknown_consent": qualification.upload.unknown_consent,
+        }
+
+    def tables(
+        self, domain_key: Callable[[str], str], ip_key: Callable[[str], str]
+    ) -> Mapping[str, list[dict[str, Any]]]:
+        """Rows of the ``rules`` layer, without their rules_version.
+
+        Args:
+            domain_key: Keyed hash of an e-mail domain: rules meet raw rows only in keyed form.
+            ip_key: Keyed hash of an address.
+        """
+        attribution, qualification = self.attribution, self.qualification
+        return {
+            "channels": [
+                {
+                    "channel": channel,
+                    "makes_claims": channel in attribution.claiming_platforms,
+                    "look_back_days": attribution.look_back_days_by_channel.get(
+                        channel, attribution.look_back_days
+                    ),
+                }
+                for channel in sorted(attribution.channels())
+            ],
+            "conversion_goals": [
+                {"conversion_goal": name, "goal_kind": goal.kind, "makes_lead": goal.makes_lead}
+                for name, goal in attribution.conversion_goals.items()
+            ],
+            "tag_event_goals": [
+                {"event_name": event, "conversion_goal": goal}
+                for event, goal in attribution.tag_event_goals.items()
+            ],
+            "claim_goals": [
+                {
+                    "platform": mapping.platform,
+                    "account_id": mapping.account_id,
+                    "conversion_action": mapping.conversion_action,
+                    "conversion_goal": mapping.goal,
+                }
+                for mapping in attribution.claim_goals
+            ],
+            "click_id_channels": [
+                {"click_id_type": kind, "channel": channel}
+                for kind, channel in attribution.click_id_channels.items()
+            ],
+            "source_channels": [
+                {
+                    "rule_order": position,
+                    "utm_source": rule.utm_source,
+                    "utm_medium": rule.utm_medium,
+                    "channel": rule.channel,
+                }
+                for position, rule in enumerate(attribution.source_channels, start=1)
+            ],
+            "referrer_channels": [
+                {"referrer_host": host, "channel": channel}
+                for host, channel in attribution.referrer_channels.items()
+            ],
+            "crm_source_channels": [
+                {"crm_source": source, "channel": channel}
+                for source, channel in attribution.crm_source_channels.items()
+            ],
+            "bot_user_agents": [{"pattern": pattern} for pattern in attribution.bot_user_agents],
+            "internal_keys": [
+                *(
+                    {"key_kind": "email_domain", "internal_key": domain_key(domain)}
+                    for domain in attribution.internal.email_domains
+                ),
+                *(
+                    {"key_kind": "ip", "internal_key": ip_key(address)}
+                    for address in attribution.internal.ip_addresses
+                ),
+            ],
+            "stage_verdicts": [
+                {
+                    "crm": rule.crm,
+                    "stage": rule.stage,
+                    "stage_reason": rule.stage_reason,
+                    "verdict": rule.verdict,
+                    "reason": rule.reason,
+                }
+                for rule in qualification.stage_verdicts
+            ],
+            "hard_disqualifiers": [
+                {"criterion": rule.criterion, "below": rule.below, "reason": rule.reason}
+                for rule in qualification.hard_disqualifiers
+            ],
+            "criteria": [
+                {"criterion": criterion, "weight": weight}
+                for criterion, weight in qualification.score.weights.items()
+            ],
+            "reasons": [
+                {"reason": reason, "reason_order": position}
+                for position, reason in enumerate(qualification.reason_order, start=1)
+            ],
+        }
+
+
+def load_rulebook(folder: Path, time_zone: str) -> Rulebook:
+    """Read ``attribution.yaml`` and ``qualification.yaml`` from ``folder``.
+
+    Raises:
+        ConfigurationError: with file, line, value and fix.
+    """
+    attribution = load_model(folder / "attribution.yaml", AttributionRules, expand_env=False)
+    qualification = load_model(folder / "qualification.yaml", QualificationRules, expand_env=False)
+    digest = hashlib.sha256(_canonical(attribution, qualification, time_zone).encode()).hexdigest()
+    return Rulebook(attribution, qualification, time_zone, digest[:12])
+
+
+def _canonical(
+    attribution: AttributionRules, qualification: QualificationRules, time_zone: str
+) -> str:
+    # Labels are for people: renaming a rulebook does not change a number.
+    return json.dumps(
+        {
+            "attribution": attribution.model_dump(mode="json", exclude={"label"}),
+            "qualification": qualification.model_dump(mode="json", exclude={"label"}),
+            "time_zone": time_zone,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    )

@@ -1,0 +1,188 @@
+"""Settings of the sources, as a profile states them. Frozen; an unknown key is refused.
+
+Each source looks back further than the window it is asked for, because platforms restate past
+days: ``repull_days`` is that look-back, and the source itself applies it in ``pull``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+DATE_PLACEHOLDER = "{date}"
+
+
+def _account(value: object) -> object:
+    """Accept 123, "123", "123-456-7890" and "act_123": platforms print the same id in all forms."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return value
+    digits = str(value).strip().removeprefix("act_").replace("-", "")
+    if not re.fullmatch(r"[0-9]{1,20}", digits):
+        raise ValueError(f"{value!r} is not an account number; give its digits, in quotes")
+    return digits
+
+
+AccountId = Annotated[str, BeforeValidator(_account)]
+PropertyName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GoogleAdsSettings(_Settings):
+    """Google Ads: delivery, claims by conversion date, click ids.
+
+    Attributes:
+        login_customer_id: The manager account that the accounts are reached through, if any.
+        repull_days: Google credits a conversion for weeks after the click (default window 30 days).
+        click_view_days: Click ids come late; days before the window that are asked for again.
+    """
+
+    type: Literal["google_ads"]
+    connection: str = "trueline_google_ads"
+    login_customer_id: AccountId | None = None
+    accounts: tuple[AccountId, ...] = Field(min_length=1)
+    repull_days: int = Field(default=30, ge=0, le=90)
+    click_view_days: int = Field(default=3, ge=0, le=90)
+    api_version: str = Field(default="v26", pattern=r"^v[0-9]+$")
+
+
+class MetaAdsSettings(_Settings):
+    """Meta Insights: delivery and claims per action type.
+
+    Attributes:
+        action_types: Action types to store. ``lead`` is Meta's own sum of the others; all are
+            stored, and the rulebook's goals decide which of them counts: never both.
+    """
+
+    type: Literal["meta_ads"]
+    connection: str = "trueline_meta_ads"
+    accounts: tuple[AccountId, ...] = Field(min_length=1)
+    repull_days: int = Field(default=28, ge=0, le=90)
+    action_types: tuple[str, ...] = Field(
+        default=(
+            "lead",
+            "offsite_conversion.fb_pixel_lead",
+            "onsite_conversion.lead_grouped",
+            "offsite_conversion.fb_pixel_custom",
+        ),
+        min_length=1,
+    )
+    api_version: str = Field(default="v26.0", pattern=r"^v[0-9]+\.[0-9]+$")
+
+
+class HubSpotProperties(_Settings):
+    """Which HubSpot contact property holds what; change a name where a portal uses its own."""
+
+    email: PropertyName = "email"
+    phone: PropertyName = "phone"
+    created: PropertyName = "createdate"
+    modified: PropertyName = "lastmodifieddate"
+    lifecycle_stage: PropertyName = "lifecyclestage"
+    lead_status: PropertyName = "hs_lead_status"
+    google_click_id: PropertyName = "hs_google_click_id"
+    facebook_click_id: PropertyName = "hs_facebook_click_id"
+    source: PropertyName = "hs_analytics_source"
+    source_detail_1: PropertyName = "hs_analytics_source_data_1"
+    source_detail_2: PropertyName = "hs_analytics_source_data_2"
+    client_id: PropertyName = "client_id"
+    utm_source: PropertyName = "utm_source"
+    utm_medium: PropertyName = "utm_medium"
+    utm_campaign: PropertyName = "utm_campaign"
+    landing_page: PropertyName = "landing_page"
+    form_id: PropertyName = "form_id"
+    segment: PropertyName = "industry"
+    disqualification_reason: PropertyName = "disqualification_reason"
+    contact_attempts: PropertyName = "contact_attempts"
+    fit: PropertyName = "score_fit"
+    budget: PropertyName = "score_budget"
+    authority: PropertyName = "score_authority"
+    need: PropertyName = "score_need"
+    timing: PropertyName = "score_timing"
+    interest: PropertyName = "score_interest"
+    intent: PropertyName = "score_intent"
+    consent_ad_user_data: PropertyName = "consent_ad_user_data"
+    is_test: PropertyName = "is_test_contact"
+    merged_ids: PropertyName = "hs_merged_object_ids"
+
+
+class HubSpotSettings(_Settings):
+    """HubSpot contacts, their stage history and deals.
+
+    Attributes:
+        overlap_minutes: The search index lags behind; minutes before the window asked for again.
+        disqualified_stages: Lead statuses that the disqualification reason belongs to.
+        properties: Names of the contact properties.
+    """
+
+    type: Literal["hubspot"]
+    connection: str = "trueline_hubspot"
+    overlap_minutes: int = Field(default=15, ge=0, le=7 * 24 * 60)
+    disqualified_stages: tuple[str, ...] = ("UNQUALIFIED", "BAD_TIMING")
+    properties: HubSpotProperties = HubSpotProperties()
+    api_version: str = Field(default="v3", pattern=r"^v[0-9]+$")
+
+
+class FileSettings(_Settings):
+    """One file, a pattern of files, or one file a day.
+
+    Attributes:
+        path: Below the source's folder (or the connection's address): a name, a glob pattern, or
+            a path with ``{date}`` for one file per day of the window.
+        mapping: The mapping file, relative to the profile's folder.
+        required: Whether a name or pattern that matches nothing is an error. A day's file that is
+            not there yet is recorded as skipped, not as an error.
+    """
+
+    path: str = Field(min_length=1)
+    mapping: Path
+    required: bool = True
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: str) -> str:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path:
+            raise ValueError(
+                f"{path!r} leaves its folder; give a path below it, without '..' or a leading '/'"
+            )
+        return path
+
+
+class FilesSettings(_Settings):
+    """Files on disk or, with a connection, over HTTP below the connection's ``base_url``.
+
+    Attributes:
+        folder: Where the files lie; relative to the profile's folder, which is the default.
+        repull_days: Days before the window whose ``{date}`` files are looked at again.
+    """
+
+    type: Literal["files"]
+    connection: str | None = None
+    folder: Path | None = None
+    repull_days: int = Field(default=0, ge=0, le=366)
+    files: tuple[FileSettings, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> FilesSettings:
+        if self.connection is None:
+            return self
+        if self.folder is not None:
+            raise ValueError("give either connection (files over HTTP) or folder, not both")
+        for file in self.files:
+            if any(char in file.path for char in "*?["):
+                raise ValueError(
+                    f"{file.path!r} is a pattern, but a web server cannot be searched; "
+                    "name the file, or use {date} for one file a day"
+                )
+        return self
+
+
+SourceSettings = Annotated[
+    GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,75 @@
+"""What the pipeline asks of a warehouse. SQL is always BigQuery's; names are ``layer.table``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from trueline.model.catalog import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = list[dict[str, Any]]
+
+
+class Reader(Protocol):
+    """Reads; never changes anything."""
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
+        """Rows of a BigQuery-dialect query as dicts; DATE, aware UTC datetime, Decimal, int, str."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Transaction(Protocol):
+    """All or nothing: committed when its block ends well, rolled back when it raises."""
+
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None: ...
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
+
+    def insert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Insert a small number of rows given as column name → value."""
+        ...
+
+
+class Warehouse(Protocol):
+    """One warehouse, held for writing. Opened by ``open_warehouse``, which queues writers."""
+
+    engine: str
+
+    def ensure_tables(self, tables: Iterable[Table]) -> None:
+        """Create missing tables and add missing nullable columns; refuse anything else."""
+        ...
+
+    def load(self, tables: Mapping[str, pa.Table], *, run_folder: str) -> None:
+        """Append Arrow tables (``layer.table`` → rows) to raw tables, under a frozen contract.
+
+        Not atomic over several tables: rows count only once their load is in ``raw.loads``.
+        """
+        ...
+
+    def transaction(self, *, labels: Mapping[str, str] | None = None) -> (
+        AbstractContextManager[Transaction]
+    ): ...
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
+
+    def publish(self, tables: Iterable[Table], run_id: str) -> str:
+        """Show the tables to readers, all at once; returns where."""
+        ...
+
+    def quality_connection(self) -> tuple[str, Mapping[str, str]]:
+        """SQLAlchemy address for the gates and layer → schema names there."""
+        ...

@@ -1,0 +1,266 @@
+"""The embedded warehouse: one DuckDB file, one writer, readers on a published copy."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+
+from trueline.errors import ConfigurationError, PermanentError
+from trueline.model.catalog import LAYERS, Table
+from trueline.settings.profile import DuckDBSettings
+from trueline.warehouse.base import Rows
+from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
+from trueline.warehouse.dialect import to_duckdb
+from trueline.warehouse.lock import writer_lock
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+RESTRICTED_LAYER = "raw_restricted"
+# Readers get what explains a number down to its rows; raw and staging stay with the writer.
+_KEEP_SNAPSHOTS = 3
+
+
+class DuckDBConnection:
+    """A connection that speaks BigQuery's SQL."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.raw = connection
+
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        self._run(sql, params)
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
+        result = self._run(sql, params)
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def insert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        names = [column.name for column in table.columns]
+        values = [[row.get(name) for name in names] for row in rows]
+        if values:
+            marks = ", ".join("?" for _ in names)
+            self.raw.executemany(
+                f"insert into {table.key} ({', '.join(names)}) values ({marks})", values
+            )
+
+    def _run(
+        self, sql: str, params: Mapping[str, Any] | None
+    ) -> duckdb.DuckDBPyConnection:
+        text = to_duckdb(sql)
+        # DuckDB refuses parameters that the statement does not use.
+        used = {name: value for name, value in (params or {}).items() if f"${name}" in text}
+        try:
+            return self.raw.execute(text, used)
+        except duckdb.OutOfMemoryException as error:
+            raise PermanentError(
+                "The query needs more memory than the warehouse may use.",
+                fix="Raise warehouse.memory_limit in the profile, or free disk space.",
+            ) from error
+
+
+class DuckDBWarehouse(DuckDBConnection):
+    """Held for writing: the lock is taken, both files are open."""
+
+    engine = "duckdb"
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: DuckDBSettings,
+        connection: duckdb.DuckDBPyConnection,
+        restricted: duckdb.DuckDBPyConnection,
+    ) -> None:
+        super().__init__(connection)
+        self.folder, self.settings, self.restricted = folder, settings, restricted
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path, settings: DuckDBSettings, purpose: str) -> Iterator[Self]:
+        """Wait for the lock, open both files, close them when the block ends."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with writer_lock(
+            folder / "warehouse.lock",
+            purpose=purpose,
+            timeout_seconds=settings.lock_timeout_seconds,
+        ):
+            restricted_path = folder / "restricted.duckdb"
+            connection = _connect(folder / "warehouse.duckdb", settings)
+            restricted = _connect(restricted_path, settings)
+            restricted_path.chmod(0o600)
+            try:
+                yield cls(folder, settings, connection, restricted)
+            finally:
+                restricted.close()
+                connection.close()
+
+    def ensure_tables(self, tables: Iterable[Table]) -> None:
+        for table in tables:
+            if table.kind != "table":
+                continue
+            connection = self._home_of(table.layer)
+            connection.execute(f"create schema if not exists {table.layer}")
+            connection.execute(create_table_sql(table, "duckdb"))
+            self._add_missing_columns(table, connection)
+
+    def _add_missing_columns(self, table: Table, connection: duckdb.DuckDBPyConnection) -> None:
+        present = dict(
+            connection.execute(
+                "select column_name, data_type from information_schema.columns "
+                "where table_schema = ? and table_name = ?",
+                [table.layer, table.name],
+            ).fetchall()
+        )
+        for column in table.columns:
+            expected = DUCKDB_TYPES[column.type].replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+            found = present.get(column.name)
+            if found is None:
+                log.info("adding the column %s to %s", column.name, table.key)
+                connection.execute(add_column_sql(table, column, "duckdb"))
+            elif found != expected:
+                raise ConfigurationError(
+                    f"The column {column.name} of {table.key} is {found} in the warehouse, "
+                    f"but table.yaml says {column.type}.",
+                    where=str(self.folder / "warehouse.duckdb"),
+                    fix="Restore the old type in table.yaml, or start a new warehouse folder.",
+                )
+
+    def load(self, tables: Mapping[str, pa.Table], *, run_folder: str) -> None:
+        from trueline.warehouse.loader import load_with_dlt
+
+        for layer in {key.split(".")[0] for key in tables}:
+            home = self._home_of(layer)
+            load_with_dlt(
+                {key: rows for key, rows in tables.items() if key.split(".")[0] == layer},
+                destination=_dlt_destination(home),
+                dataset=layer,
+                run_folder=Path(run_folder),
+            )
+
+    @contextmanager
+    def transaction(
+        self, *, labels: Mapping[str, str] | None = None
+    ) -> Iterator[DuckDBConnection]:
+        self.raw.execute("begin transaction")
+        try:
+            yield self
+        except BaseException:
+            # A failed statement may have ended the transaction already.
+            with suppress(duckdb.TransactionException):
+                self.raw.execute("rollback")
+            raise
+        self.raw.execute("commit")
+
+    def publish(self, tables: Iterable[Table], run_id: str) -> str:
+        published = self.folder / "published"
+        published.mkdir(exist_ok=True)
+        target = published / f"{run_id}.duckdb"
+        part = target.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        self.raw.execute(f"attach '{_quoted(part)}' as snapshot")
+        try:
+            for table in tables:
+                self.raw.execute(f"create schema if not exists snapshot.{table.layer}")
+                self.raw.execute(f"create table snapshot.{table.key} as from {table.key}")
+        finally:
+            self.raw.execute("detach snapshot")
+        part.replace(target)
+        _point_to(published / "current", target.name)
+        for old in sorted(published.glob("*.duckdb"), key=lambda path: path.stat().st_mtime)[
+            :-_KEEP_SNAPSHOTS
+        ]:
+            old.unlink(missing_ok=True)
+        return str(target)
+
+    def quality_connection(self) -> tuple[str, Mapping[str, str]]:
+        # The gates open the file by themselves: what this connection holds has to be on disk.
+        self.raw.execute("checkpoint")
+        address = f"duckdb+trueline_buffered:///{self.folder / 'warehouse.duckdb'}"
+        return address, {layer: layer for layer in LAYERS}
+
+    def _home_of(self, layer: str) -> duckdb.DuckDBPyConnection:
+        return self.restricted if layer == RESTRICTED_LAYER else self.raw
+
+
+class DuckDBReader(DuckDBConnection):
+    """The published snapshot, read-only."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(_configured(duckdb.connect(str(path), read_only=True)))
+        self.path = path
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        current = folder / "published" / "current"
+        if not current.exists():
+            raise ConfigurationError(
+                "Nothing has been published yet.",
+                where=str(folder),
+                fix="Run the pipeline first: trueline run, or the DAG build_funnel.",
+            )
+        return cls(current.resolve())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.raw.close()
+
+
+def in_memory() -> DuckDBConnection:
+    """An empty database in memory, for the SQL cases."""
+    return DuckDBConnection(_configured(duckdb.connect()))
+
+
+def _connect(path: Path, settings: DuckDBSettings) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path))
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"DuckDB {duckdb.__version__} cannot open this file ({type(error).__name__}): it is "
+            "damaged, of another DuckDB version, or open for writing elsewhere.",
+            where=str(path),
+            fix="Close other programs that use it; else move it away and run again from raw files.",
+        ) from error
+    _configured(connection)
+    connection.execute(f"set memory_limit = '{settings.memory_limit}'")
+    spill = path.parent / "spill"
+    connection.execute(f"set temp_directory = '{_quoted(spill)}'")
+    return connection
+
+
+def _configured(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set autoinstall_known_extensions = false")
+    return connection
+
+
+def _dlt_destination(connection: duckdb.DuckDBPyConnection) -> Any:
+    import dlt
+
+    return dlt.destinations.duckdb(connection)
+
+
+def _point_to(link: Path, target: str) -> None:
+    """Swap a symbolic link in one step: a reader sees the old snapshot or the new one."""
+    fresh = link.with_name(f"{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(link)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

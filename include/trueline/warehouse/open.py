@@ -1,0 +1,52 @@
+"""Opening the warehouse that a profile names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trueline.settings.profile import BigQuerySettings, Profile
+from trueline.warehouse.base import Reader, Warehouse
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+
+@contextmanager
+def open_warehouse(
+    profile: Profile, *, purpose: str, client: Client | None = None
+) -> Iterator[Warehouse]:
+    """The profile's warehouse for writing; on DuckDB this waits for the writer before.
+
+    Args:
+        purpose: Who writes, for those who have to wait, for example ``build run 42``.
+        client: A BigQuery client; by default one with the environment's own credentials.
+    """
+    if isinstance(profile.warehouse, BigQuerySettings):
+        from trueline.warehouse.bigquery import BigQueryWarehouse, default_client
+
+        yield BigQueryWarehouse(profile.warehouse, client or default_client(profile.warehouse))
+        return
+    from trueline.warehouse.duckdb import DuckDBWarehouse
+
+    with DuckDBWarehouse.open(profile.data_folder, profile.warehouse, purpose) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def open_reader(profile: Profile, *, client: Client | None = None) -> Iterator[Reader]:
+    """The published tables; never waits for a writer and never stops one.
+
+    Raises:
+        ConfigurationError: nothing has been published yet.
+    """
+    if isinstance(profile.warehouse, BigQuerySettings):
+        from trueline.warehouse.bigquery import BigQueryReader, default_client
+
+        yield BigQueryReader(profile.warehouse, client or default_client(profile.warehouse))
+        return
+    from trueline.warehouse.duckdb import DuckDBReader
+
+    with DuckDBReader.open(profile.data_folder) as reader:
+        yield reader

@@ -1,0 +1,1 @@
+"""The room that speaks Airflow: operators, connections, assets, retries. No business rules here."""

@@ -1,0 +1,88 @@
+"""What the DAG files share: the profile, default arguments, the writers' pool, window params."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+
+from airflow.sdk import Param
+from trueline.errors import ConfigurationError
+from trueline.settings.profile import Profile, load_profile
+from trueline_airflow.retry import FamilyRetryPolicy
+
+OWNER = "marketing-data"
+START_DATE = pendulum.datetime(2026, 1, 1, tz="UTC")
+#: Everything that opens the warehouse shares this pool: one slot on DuckDB, which has one writer
+#: process, more on BigQuery. Pools cannot be declared in DAG code: `airflow pools set`.
+WAREHOUSE_POOL = "trueline_warehouse"
+CLOCK_VARIABLE = "TRUELINE_CLOCK"
+
+
+def profile_for_dags() -> Profile:
+    """The profile; raises at parse time, so that a broken one shows as a DAG import error."""
+    profile = load_profile()
+    if not profile.sources:
+        raise ConfigurationError(
+            "The profile has no sources, so there is nothing to ingest or build.",
+            where=str(profile.path),
+            fix="Add at least one source under `sources:`.",
+        )
+    return profile
+
+
+def default_args() -> dict[str, Any]:
+    """Arguments of every task; a DAG states where it differs."""
+    return {
+        "owner": OWNER,
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": FamilyRetryPolicy(),
+        "execution_timeout": timedelta(hours=1),
+    }
+
+
+def run_types(*types: str) -> list[str]:
+    """Allowed run types. ``TRUELINE_CLOCK=off`` takes the schedule out, so only people start runs.
+
+    The demo needs that: its world ends on a day, while the clock goes on.
+    """
+    clock = os.environ.get(CLOCK_VARIABLE, "on")
+    if clock not in ("on", "off"):
+        raise ConfigurationError(
+            f"{CLOCK_VARIABLE} is {clock!r}.", fix="Set it to 'on' or 'off', or leave it away."
+        )
+    return [kind for kind in types if clock == "on" or kind != "scheduled"]
+
+
+def window_params() -> dict[str, Param]:
+    """The form of a manual run over a range of days; empty for a run by partition key."""
+    return {
+        "window_start": _day("First day of the window, in the profile's reporting time zone."),
+        "window_end": _day("Last day of the window (inclusive)."),
+    }
+
+
+def as_of_param() -> dict[str, Param]:
+    """The moment that a build pretends to be now."""
+    return {
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="As of",
+            description="Pretend it is this moment (RFC 3339 with offset). Empty: now. A published "
+            "as_of never goes back.",
+        )
+    }
+
+
+def _day(description: str) -> Param:
+    return Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        description=f"{description} Leave both empty when you give a partition key.",
+    )

@@ -1,0 +1,168 @@
+"""Thin operators: each takes its run's window and settings, and calls one pipeline function.
+
+They hand on counts only: a task's return value is stored by Airflow and shown in its pages, so no
+row, name or identifier may be in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from trueline.errors import ConfigurationError, TruelineError
+from trueline.settings.profile import Profile, load_profile
+from trueline.windows import Window, utc_now
+from trueline_airflow.window import window_from_context
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from trueline.connections import Connection
+
+
+class PipelineOperator(BaseOperator):
+    """Base of trueline's operators: profile in, counts out, personal data kept out of errors."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        profile = load_profile()
+        run_label = f"{context['dag_run'].dag_id}/{context['run_id']}"
+        try:
+            counts = self.run_pipeline(profile, context, run_label)
+        except TruelineError:
+            raise
+        except Exception as error:
+            # A library's message may quote the row that it stumbled over; ours never do.
+            from trueline.redaction import redact
+
+            text = redact(f"{type(error).__name__}: {error}")
+            raise RuntimeError(text).with_traceback(error.__traceback__) from None
+        self.log.info("%s", _one_line(counts))
+        return dict(counts)
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        """Do the work; return counts."""
+        raise NotImplementedError
+
+
+class CheckWindowOperator(PipelineOperator):
+    """Refuses a run without days, or with days that are not over, before anything is opened."""
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        window = _window(profile, context)
+        return {"window_start": str(window.start), "window_end": str(window.end)}
+
+
+class IngestOperator(PipelineOperator):
+    """Pulls one source for the run's window into the raw layer.
+
+    Args:
+        source: The source's name in the profile.
+    """
+
+    def __init__(self, *, source: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        window = _window(profile, context)
+        connection = _connection(profile, self.source)
+        from trueline import pipeline
+
+        summary = pipeline.ingest(
+            profile, self.source, window, connection=connection, run_label=run_label
+        )
+        return summary.as_dict()
+
+
+class GateOperator(PipelineOperator):
+    """Checks the promises at one border; a broken critical one stops the run.
+
+    Args:
+        border: ``raw``, ``marts`` or ``activation``.
+    """
+
+    def __init__(self, *, border: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.border = border
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        from trueline import pipeline
+
+        return pipeline.check(profile, self.border, run_label=run_label).as_dict()
+
+
+class BuildOperator(PipelineOperator):
+    """Builds every table after the raw layer, in one transaction, for the run's window."""
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        window = _window(profile, context)
+        as_of = _as_of(context["params"].get("as_of"))
+        from trueline import pipeline
+
+        return pipeline.build(profile, window, as_of=as_of, run_label=run_label).as_dict()
+
+
+class PublishOperator(PipelineOperator):
+    """Shows the built tables to readers, all at once."""
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        from trueline import pipeline
+
+        return pipeline.publish(profile, run_label=run_label).as_dict()
+
+
+class PlanUploadOperator(PipelineOperator):
+    """Plans the upload of qualified conversions; a dry run, nothing leaves the house."""
+
+    def run_pipeline(
+        self, profile: Profile, context: Context, run_label: str
+    ) -> Mapping[str, Any]:
+        from trueline import pipeline
+
+        return pipeline.plan_upload(profile, run_label=run_label).as_dict()
+
+
+def _window(profile: Profile, context: Context) -> Window:
+    return window_from_context(context, time_zone=profile.time_zone, now=utc_now())
+
+
+def _connection(profile: Profile, source: str) -> Connection | None:
+    from trueline_airflow.connections import connection_from_airflow
+
+    settings = profile.sources.get(source)
+    if settings is None:
+        raise ConfigurationError(
+            f"The profile has no source {source!r}.",
+            where=str(profile.path),
+            fix=f"Its sources are: {', '.join(profile.sources)}.",
+        )
+    return None if settings.connection is None else connection_from_airflow(settings.connection)
+
+
+def _as_of(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ConfigurationError(
+            f"as_of is {text!r}, which has no offset from UTC.",
+            fix="Write it with one, for example 2026-11-20T06:00:00+00:00.",
+        )
+    return moment
+
+
+def _one_line(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in counts.items())

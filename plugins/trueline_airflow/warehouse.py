@@ -1,0 +1,23 @@
+"""Credentials for the warehouse, from Airflow instead of the machine's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trueline.settings.profile import BigQuerySettings, Profile
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+BIGQUERY_CONNECTION = "google_cloud_default"
+
+
+def bigquery_client(profile: Profile) -> Client | None:
+    """A BigQuery client with the credentials of Airflow's connection; None on DuckDB."""
+    settings = profile.warehouse
+    if not isinstance(settings, BigQuerySettings):
+        return None
+    from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
+
+    hook = BigQueryHook(gcp_conn_id=BIGQUERY_CONNECTION, location=settings.location)
+    return hook.get_client(project_id=settings.project, location=settings.location)
