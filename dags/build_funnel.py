@@ -1,7 +1,7 @@
 """Builds the funnel: from the raw loads to the three numbers, and shows them to readers.
 
-**Purpose.** Puts pixel conversions, real leads and qualified leads side by side per day, channel and
-campaign, with both gaps explained by cause; prepares the qualified conversions for upload.
+**Purpose.** Puts pixel conversions, real leads and qualified leads side by side per day, channel
+and campaign, with both gaps explained by cause; prepares the qualified conversions for upload.
 
 **Schedule.** None of its own: it starts when every source has delivered a day (the assets
 `raw/<source>` with the same partition key). To rebuild a range, or after a run of `ingest_*` over a
@@ -9,25 +9,25 @@ range, trigger it by hand with `window_start` and `window_end`.
 
 **Inputs.** The raw layer and the rulebook that the profile names. No source is called.
 
-**Outputs.** The tables of the layers staging to activation, then an atomic snapshot that reports, the
-command line and `upload_qualified` read; the asset `marts/funnel`.
+**Outputs.** The tables of the layers staging to activation, then an atomic snapshot that reports,
+the command line and `upload_qualified` read; the asset `marts/funnel`.
 
-**Tasks.** `check_window` refuses a run without days. `gate_raw` checks what came in; `build` computes
-everything in one transaction; `gate_marts` checks that both gaps add up exactly, among
-other promises; `publish` shows the result. A gate that says no leaves readers with the last
-good snapshot: nothing half-built is ever seen.
+**Tasks.** `check_window` refuses a run without days. `gate_raw` checks what came in; `build`
+computes everything in one transaction; `gate_marts` checks that both gaps add up exactly, among
+other promises; `publish` shows the result. A gate that says no leaves readers with the last good
+snapshot: nothing half-built is ever seen.
 
-**Re-run safety.** A second run over the same loads and rules changes nothing. The window only adds days:
-other days that new loads touched (a restatement, a late verdict, a merge) are recomputed as well. A
-published `as_of` never goes back. One run at a time.
+**Re-run safety.** A second run over the same loads and rules changes nothing. The window only adds
+days: other days that new loads touched (a restatement, a late verdict, a merge) are recomputed as
+well. A published `as_of` never goes back. One run at a time.
 
-**What to do when it fails.** `gate_raw` or `gate_marts`: the log names the table, the broken promise, the
-number of rows and why it matters; mend the cause (a source's data, a mapping, a rule) and clear the
-task. If you judge the data right and the promise wrong, change the suite in
-`great_expectations/` in a reviewed change; there is no switch to skip it. `build`: the transaction was
-rolled back, nothing was changed; clear the task once the cause is mended. `publish`: readers still see the last
-snapshot; clear the task. If a day's build does not start, look which `ingest_*` run of that day is
-missing.
+**What to do when it fails.** `gate_raw` or `gate_marts`: the log names the table, the broken
+promise, the number of rows and why it matters; mend the cause (a source's data, a mapping, a rule)
+and clear the task. If you judge the data right and the promise wrong, change the suite in
+`great_expectations/` in a reviewed change; there is no switch to skip it. `build`: the transaction
+was rolled back, nothing was changed; clear the task once the cause is mended. `publish`: readers
+still see the last snapshot; clear the task. If a day's build does not start, look which `ingest_*`
+run of that day is missing.
 """
 
 from __future__ import annotations

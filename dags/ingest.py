@@ -4,15 +4,15 @@
 outage delays that platform alone. The raw layer only ever grows: a pull adds a load, and the newest
 load of a day wins later. Nothing that was loaded before is changed.
 
-**Schedule.** `schedule.cron` of the profile, in its time zone, every day for the day before. A run's
-partition key is that day (`2026-11-20`). The source looks back further by itself
+**Schedule.** `schedule.cron` of the profile, in its time zone, every day for the day before. A
+run's partition key is that day (`2026-11-20`). The source looks back further by itself
 (`repull_days`), because platforms restate past days for weeks. To pull a range, trigger the DAG by
-hand with `window_start` and `window_end` instead of a partition key: a whole year is one run. To pull
-past days one by one, use a backfill.
+hand with `window_start` and `window_end` instead of a partition key: a whole year is one run. To
+pull past days one by one, use a backfill.
 
-**Inputs.** The Airflow connection that the profile names for the source (host or base address, token
-as password), and the identity key (`TRUELINE_IDENTITY_KEY` or its file), with which e-mail addresses
-and phone numbers are keyed at load.
+**Inputs.** The Airflow connection that the profile names for the source (host or base address,
+token as password), and the identity key (`TRUELINE_IDENTITY_KEY` or its file), with which e-mail
+addresses and phone numbers are keyed at load.
 
 **Outputs.** Rows in `raw.*`, one row per load in `raw.loads`, unusable rows with their reason in
 `raw.quarantine`, and the asset `raw/<source>` for the day. When every source has delivered a day,
@@ -25,28 +25,28 @@ refused before the platform is called.
 
 **What to do when it fails.** The last lines of the task's log say what happened and what to do.
 Throttling and outages are repeated by themselves, with the delay the platform asked for. A
-*configuration* error (revoked token, missing connection, missing key) fails at once: mend it, then clear
-the task. A *permanent* error means that the received data cannot be used: the message names file and
-reason. A missed day needs no repair of its own if a later run's look-back covers it; otherwise trigger
-the DAG with that day's partition key. While one source is missing, the day's build waits for it.
+*configuration* error (revoked token, missing connection, missing key) fails at once: mend it, then
+clear the task. A *permanent* error means that the received data cannot be used: the message names
+file and reason. A missed day needs no repair of its own if a later run's look-back covers it;
+otherwise trigger the DAG with that day's partition key. While one source is missing, the day's
+build waits for it.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG
 from trueline_airflow.assets import raw_asset
 from trueline_airflow.dag_settings import (
     START_DATE,
     WAREHOUSE_POOL,
+    daily_schedule,
     default_args,
     profile_for_dags,
-    run_types,
     window_params,
 )
 from trueline_airflow.operators import IngestOperator
-from trueline_airflow.window import KEY_FORMAT
 
 profile = profile_for_dags()
 
@@ -56,19 +56,11 @@ for source, settings in profile.sources.items():
         dag_display_name=f"Ingest: {source}",
         description=f"Pulls {source} ({settings.type}) for one day or a range into the raw layer.",
         doc_md=__doc__,
-        schedule=CronPartitionTimetable(
-            profile.schedule.cron,
-            timezone=profile.time_zone,
-            run_offset=-1,
-            key_format=KEY_FORMAT,
-        ),
+        schedule=daily_schedule(profile),
         start_date=START_DATE,
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=6),
-        allowed_run_types=run_types(
-            "scheduled", "manual", "backfill", "operator_triggered", "asset_materialization"
-        ),
         default_args=default_args(),
         params=window_params(),
         tags=["trueline", "ingest", settings.type],

@@ -1,35 +1,37 @@
 """Plans which qualified conversions go back to the ad platforms.
 
-**Purpose.** Tells the platforms' bidding which clicks became *qualified* leads. Today it plans: it lists
-per destination what would be sent, what is withheld and why. Nothing leaves the house.
+**Purpose.** Tells the platforms' bidding which clicks became *qualified* leads. Today it plans: it
+lists per destination what would be sent, what is withheld and why. Nothing leaves the house.
 
-**Schedule.** `schedule.upload_cron` of the profile, by the clock. It is not started by assets on purpose:
-a backfill restarts everything that assets start, and an upload must not be repeated by one. For
-the same reason a backfill of this DAG is refused.
+**Schedule.** `schedule.upload_cron` of the profile, by the clock. It is not started by assets on
+purpose: a backfill restarts everything that assets start, and an upload must not be repeated by
+one. For the same reason a backfill of this DAG is refused.
 
-**Inputs.** The published snapshot (`activation.qualified_conversions`); the profile's `destinations`.
+**Inputs.** The published snapshot (`activation.qualified_conversions`); the profile's
+`destinations`.
 
 **Outputs.** Counts per destination and reason in the task's log and return value. No identifiers.
 
-**Re-run safety.** Planning reads only; run it whenever you like. Conversion ids are stable, so that a
-repeated plan names the same conversions.
+**Re-run safety.** Planning reads only; run it whenever you like. Conversion ids are stable, so that
+a repeated plan names the same conversions.
 
 **What to do when it fails.** `gate_activation`: the log names the broken promise (for example a row
-without consent marked as ready); nothing was planned; mend the cause and run `build_funnel` again. `plan`: most
-often nothing has been published yet: run `build_funnel` first, then clear the task.
+without consent marked as ready); nothing was planned; mend the cause and run `build_funnel` again.
+`plan`: most often nothing has been published yet: run `build_funnel` first, then clear the task.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 from trueline_airflow.dag_settings import (
     START_DATE,
     WAREHOUSE_POOL,
     default_args,
     profile_for_dags,
-    run_types,
+    upload_run_types,
+    upload_schedule,
 )
 from trueline_airflow.operators import GateOperator, PlanUploadOperator
 
@@ -40,12 +42,12 @@ with DAG(
     dag_display_name="Upload qualified conversions",
     description="Plans the upload of qualified conversions (dry run).",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable(profile.schedule.upload_cron, timezone=profile.time_zone),
+    schedule=upload_schedule(profile),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),
-    allowed_run_types=run_types("scheduled", "manual"),
+    allowed_run_types=upload_run_types(),
     default_args=default_args(),
     tags=["trueline", "upload"],
 ):

@@ -117,13 +117,13 @@ class AirflowApi:
 
 
 def _readable(events: list[Any]) -> list[str]:
-    """Log events as lines; an error's chain is told by its messages, without the call stack."""
+    """Log events as lines: messages and errors, without call stacks, folds and library warnings."""
     lines: list[str] = []
     for event in events:
-        if isinstance(event, str):
-            lines.append(event)
+        content = {"event": event} if isinstance(event, str) else event
+        if content.get("logger") == "py.warnings":
             continue
-        lines.extend(str(event.get("event", "")).splitlines())
-        for error in event.get("error_detail") or []:
+        lines.extend(str(content.get("event", "")).splitlines())
+        for error in content.get("error_detail") or []:
             lines.extend(f"{error['exc_type']}: {error['exc_value']}".splitlines())
-    return lines
+    return [line for line in lines if line and not line.startswith("::")]

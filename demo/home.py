@@ -43,7 +43,9 @@ class WorldSettings:
         return self.last_day - timedelta(days=self.days - 1)
 
     @classmethod
-    def of_today(cls, time_zone: str, *, seed: int = 7, days: int = 90, size: float = 1.0) -> WorldSettings:
+    def of_today(
+        cls, time_zone: str, *, seed: int = 7, days: int = 90, size: float = 1.0
+    ) -> WorldSettings:
         """The world whose last day is yesterday in ``time_zone``."""
         today = datetime.now(ZoneInfo(time_zone)).date()
         return cls(seed=seed, last_day=today - timedelta(days=1), days=days, size=size)
@@ -172,8 +174,6 @@ class DemoHome:
             ("api", "secret_key"): stored["api_secret_key"],
             ("api_auth", "jwt_secret"): stored["jwt_secret"],
             ("scheduler", "enable_health_check"): "False",
-            # With the clock off, it would say once a second that it does not schedule.
-            ("logging", "namespace_levels"): "airflow.jobs.scheduler_job_runner=ERROR",
             ("usage_data_collection", "enabled"): "False",
         }
         variables = {

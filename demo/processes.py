@@ -19,6 +19,7 @@ from demo.errors import DemoError
 from demo.home import DemoHome, write_private
 
 SECONDS_TO_STOP = 20.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Processes:
@@ -36,7 +37,7 @@ class Processes:
 
     def __enter__(self) -> Self:
         # A closed terminal or a stopped service ends like Ctrl-C: through __exit__.
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             signal.signal(number, _interrupt)
         return self
 
@@ -70,7 +71,9 @@ class Processes:
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise DemoError(f"{name} did not end within {timeout:.0f} s.\n{self._tail(name)}") from None
+            raise DemoError(
+                f"{name} did not end within {timeout:.0f} s.\n{self._tail(name)}"
+            ) from None
         if code != 0:
             raise DemoError(f"{name} failed with exit code {code}.\n{self._tail(name)}")
         del self._running[name]
@@ -84,6 +87,15 @@ class Processes:
 
     def stop(self) -> None:
         """End all processes and everything they started; raises DemoError if one stays."""
+        # A second Ctrl-C must not leave half of them behind; this takes some seconds at most.
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
+        try:
+            self._stop_all()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop_all(self) -> None:
         ours = _in_sessions(self._identities)
         for process in reversed(self._running.values()):
             if process.poll() is None:
@@ -135,14 +147,15 @@ def leftovers(home: DemoHome) -> set[psutil.Process]:
     return _in_sessions(ours)
 
 
-def stop_leftovers(home: DemoHome) -> set[psutil.Process]:
-    """End what a killed demo left behind; returns what was ended."""
+def stop_leftovers(home: DemoHome) -> str:
+    """End what a killed demo left behind; returns a description of it, empty if there was none."""
     found = leftovers(home)
+    description = describe(found)
     left = _end(found)
     if left:
         raise DemoError(f"These processes could not be ended: {describe(left)}.")
     home.processes.unlink(missing_ok=True)
-    return found
+    return description
 
 
 def describe(processes: Iterable[psutil.Process]) -> str:

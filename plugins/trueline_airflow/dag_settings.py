@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
-
-from airflow.sdk import Param
+from airflow.sdk import (
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    Param,
+    PartitionedAtRuntime,
+)
 from trueline.errors import ConfigurationError
 from trueline.settings.profile import Profile, load_profile
+
 from trueline_airflow.retry import FamilyRetryPolicy
+from trueline_airflow.window import KEY_FORMAT
+
+if TYPE_CHECKING:
+    from airflow.sdk.bases.timetable import BaseTimetable
 
 OWNER = "marketing-data"
 START_DATE = pendulum.datetime(2026, 1, 1, tz="UTC")
@@ -44,17 +53,39 @@ def default_args() -> dict[str, Any]:
     }
 
 
-def run_types(*types: str) -> list[str]:
-    """Allowed run types. ``TRUELINE_CLOCK=off`` takes the schedule out, so only people start runs.
+def daily_schedule(profile: Profile) -> BaseTimetable:
+    """Every day by the profile's cron, for the day before, with that day as partition key.
 
-    The demo needs that: its world ends on a day, while the clock goes on.
+    ``TRUELINE_CLOCK=off`` leaves the starts to people. The demo needs that: its world ends on a
+    day while the clock goes on. Without it, unpausing alone starts a run: catchup or not, Airflow
+    makes up for the last missed tick.
     """
+    if not _clock_is_on():
+        return PartitionedAtRuntime()
+    return CronPartitionTimetable(
+        profile.schedule.cron, timezone=profile.time_zone, run_offset=-1, key_format=KEY_FORMAT
+    )
+
+
+def upload_schedule(profile: Profile) -> BaseTimetable | None:
+    """By the clock, never by assets: a backfill restarts everything that assets start."""
+    if not _clock_is_on():
+        return None
+    return CronTriggerTimetable(profile.schedule.upload_cron, timezone=profile.time_zone)
+
+
+def upload_run_types() -> list[str]:
+    """Without backfill. Airflow wants ``scheduled`` in it exactly when there is a schedule."""
+    return ["manual", "scheduled"] if _clock_is_on() else ["manual"]
+
+
+def _clock_is_on() -> bool:
     clock = os.environ.get(CLOCK_VARIABLE, "on")
     if clock not in ("on", "off"):
         raise ConfigurationError(
-            f"{CLOCK_VARIABLE} is {clock!r}.", fix="Set it to 'on' or 'off', or leave it away."
+            f"{CLOCK_VARIABLE} is {clock!r}.", fix="Set it to on or off, or leave it away."
         )
-    return [kind for kind in types if clock == "on" or kind != "scheduled"]
+    return clock == "on"
 
 
 def window_params() -> dict[str, Param]:

@@ -14,6 +14,8 @@ from airflow.sdk import BaseOperator
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.settings.profile import Profile, load_profile
 from trueline.windows import Window, utc_now
+
+from trueline_airflow.warehouse import bigquery_client
 from trueline_airflow.window import window_from_context
 
 if TYPE_CHECKING:
@@ -40,9 +42,7 @@ class PipelineOperator(BaseOperator):
         self.log.info("%s", _one_line(counts))
         return dict(counts)
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         """Do the work; return counts."""
         raise NotImplementedError
 
@@ -50,9 +50,7 @@ class PipelineOperator(BaseOperator):
 class CheckWindowOperator(PipelineOperator):
     """Refuses a run without days, or with days that are not over, before anything is opened."""
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         window = _window(profile, context)
         return {"window_start": str(window.start), "window_end": str(window.end)}
 
@@ -68,15 +66,14 @@ class IngestOperator(PipelineOperator):
         super().__init__(**kwargs)
         self.source = source
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         window = _window(profile, context)
         connection = _connection(profile, self.source)
         from trueline import pipeline
 
+        client = bigquery_client(profile)
         summary = pipeline.ingest(
-            profile, self.source, window, connection=connection, run_label=run_label
+            profile, self.source, window, connection=connection, run_label=run_label, client=client
         )
         return summary.as_dict()
 
@@ -92,47 +89,45 @@ class GateOperator(PipelineOperator):
         super().__init__(**kwargs)
         self.border = border
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         from trueline import pipeline
 
-        return pipeline.check(profile, self.border, run_label=run_label).as_dict()
+        client = bigquery_client(profile)
+        return pipeline.check(profile, self.border, run_label=run_label, client=client).as_dict()
 
 
 class BuildOperator(PipelineOperator):
     """Builds every table after the raw layer, in one transaction, for the run's window."""
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         window = _window(profile, context)
         as_of = _as_of(context["params"].get("as_of"))
         from trueline import pipeline
 
-        return pipeline.build(profile, window, as_of=as_of, run_label=run_label).as_dict()
+        client = bigquery_client(profile)
+        return pipeline.build(
+            profile, window, as_of=as_of, run_label=run_label, client=client
+        ).as_dict()
 
 
 class PublishOperator(PipelineOperator):
     """Shows the built tables to readers, all at once."""
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         from trueline import pipeline
 
-        return pipeline.publish(profile, run_label=run_label).as_dict()
+        client = bigquery_client(profile)
+        return pipeline.publish(profile, run_label=run_label, client=client).as_dict()
 
 
 class PlanUploadOperator(PipelineOperator):
     """Plans the upload of qualified conversions; a dry run, nothing leaves the house."""
 
-    def run_pipeline(
-        self, profile: Profile, context: Context, run_label: str
-    ) -> Mapping[str, Any]:
+    def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         from trueline import pipeline
 
-        return pipeline.plan_upload(profile, run_label=run_label).as_dict()
+        client = bigquery_client(profile)
+        return pipeline.plan_upload(profile, run_label=run_label, client=client).as_dict()
 
 
 def _window(profile: Profile, context: Context) -> Window:
@@ -155,11 +150,14 @@ def _connection(profile: Profile, source: str) -> Connection | None:
 def _as_of(text: str | None) -> datetime | None:
     if not text:
         return None
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
         raise ConfigurationError(
-            f"as_of is {text!r}, which has no offset from UTC.",
-            fix="Write it with one, for example 2026-11-20T06:00:00+00:00.",
+            f"as_of is {text!r}, which is not a moment with an offset from UTC.",
+            fix="Write it like 2026-11-20T06:00:00+00:00.",
         )
     return moment
 

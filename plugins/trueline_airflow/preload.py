@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 @hookimpl
 def on_starting(component: Any) -> None:
     """Airflow calls this as a component starts, before LocalExecutor forks its workers."""
-    if os.environ.get(PRELOAD_VARIABLE) != "1":
+    # Taken out, so that the processes forked from here do not come here again.
+    if os.environ.pop(PRELOAD_VARIABLE, None) != "1":
         return
     started = time.monotonic()
     for module in HEAVY_MODULES:

@@ -60,9 +60,7 @@ def window_of_run(
     if partition_key is not None:
         window = _one_day(partition_key)
     elif start and end:
-        window = Window(
-            parse_day(start, what="window_start"), parse_day(end, what="window_end")
-        )
+        window = Window(parse_day(start, what="window_start"), parse_day(end, what="window_end"))
     elif start or end:
         missing = "window_end" if start else "window_start"
         raise ConfigurationError(

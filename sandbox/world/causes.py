@@ -31,8 +31,9 @@ def _cause_person(person: Person, lead: Lead | None, now: float) -> None:
     lead_at = None
     if lead is not None:
         low, high = lead.created_at - SYNC_LAG, lead.created_at + CLOCK_SLACK
-        making = [item for item in surviving
-                  if item.event_name != "brochure" and low <= item.at <= high]  # fmt: skip
+        making = [
+            item for item in surviving if item.event_name != "brochure" and low <= item.at <= high
+        ]
         lead_at = making[0].at if making else lead.created_at
         if making:
             making[0].true_cause = "made_lead"
@@ -44,9 +45,7 @@ def _cause_person(person: Person, lead: Lead | None, now: float) -> None:
             continue
         if not item.true_cause:
             if lead_at is not None and item.at > lead_at:
-                item.true_cause = (
-                    "same_person" if item.at - lead_at <= REPEAT else "existing_lead"
-                )
+                item.true_cause = "same_person" if item.at - lead_at <= REPEAT else "existing_lead"
             elif previous is not None and item.at - previous <= REPEAT:
                 item.true_cause = "same_person"
             elif item.at + SYNC_LAG > now:

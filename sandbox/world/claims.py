@@ -9,7 +9,6 @@ day alone.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,12 +40,19 @@ class Claim:
     is_view: bool = False
 
 
-def _paid_touches(person: Person | None, item: Submission, platform: str, back: float
-                  ) -> list[Touch]:  # fmt: skip
-    path = person.touches if person and item.kind == "person" else [item.touch]
-    return [touch for touch in path
-            if SOURCES[touch.source].platform == platform
-            and item.at - back <= touch.at <= item.at]  # fmt: skip
+def _path(item: Submission) -> list[Touch]:
+    """The visits that led to a submission, oldest first."""
+    if item.person is None or item.kind != "person":
+        return [item.touch]
+    return [touch for touch in item.person.touches if touch.at <= item.at]
+
+
+def _paid_touches(item: Submission, platform: str, back: float) -> list[Touch]:
+    return [
+        touch
+        for touch in _path(item)
+        if SOURCES[touch.source].platform == platform and item.at - back <= touch.at
+    ]
 
 
 def _filed(rng: random.Random, at: float) -> int:
@@ -57,11 +63,10 @@ def _filed(rng: random.Random, at: float) -> int:
 def google_claims(rng: random.Random, item: Submission) -> list[Claim]:
     """Google's parts of one submission: data-driven, so a third or a half is common."""
     refused = {"bot": 0.72, "staff": 0.8}.get(item.kind, 0.85 if item.is_double else 0.07)
-    touches = _paid_touches(item.person, item, "google", 30 * DAY)
+    touches = _paid_touches(item, "google", 30 * DAY)
     if not touches or rng.random() < refused:
         return []
-    person = item.person
-    others = bool(person) and len(person.touches) > len(touches)
+    others = len(_path(item)) > len(touches)
     whole = 100 if not others else rng.choice((100, 100, 67, 50, 33))
     touches = touches[-3:]
     shares = {1: (100,), 2: (33, 67), 3: (25, 25, 50)}[len(touches)]
@@ -80,12 +85,12 @@ def meta_claims(rng: random.Random, item: Submission) -> list[Claim]:
         return []
     action = META_CUSTOM if item.event_name == "brochure" else META_PIXEL
     day = _filed(rng, item.at)
-    touches = _paid_touches(item.person, item, "meta", 7 * DAY)
+    touches = _paid_touches(item, "meta", 7 * DAY)
     if touches:
         return [Claim(touches[-1].source, action, day, int(touches[-1].at // DAY), 100)]
     # Everyone who knows the site is in the retargeting audience and is shown ads.
-    came_before = item.person is not None and len(item.person.touches) > 1
-    if item.kind == "person" and rng.random() < (0.22 if came_before else 0.05):
+    came_before = len(_path(item)) > 1
+    if item.kind == "person" and rng.random() < (0.12 if came_before else 0.03):
         return [Claim("retarget", action, day, day, 100, is_view=True)]
     return []
 
@@ -93,28 +98,36 @@ def meta_claims(rng: random.Random, item: Submission) -> list[Claim]:
 def all_claims(
     seed: int, submissions: Iterable[Submission], natives: Iterable[Person], days: int
 ) -> list[Claim]:
-    """Everything both platforms claim and already know at the end of the last day."""
-    rng = random.Random(f"{seed}:claims")
-    made: list[Claim] = []
+    """Everything both platforms claim and already know at the end of the last day.
+
+    What a platform makes of a submission depends on that submission alone, so a later look at the
+    same day shows the same claims and some more.
+    """
+    known: list[Claim] = []
     for item in submissions:
+        rng = random.Random(f"{seed}:claim:{item.event_id}")
+        made: list[Claim] = []
         if item.is_observed:
-            made += google_claims(rng, item)
-            made += meta_claims(rng, item)
+            made = google_claims(rng, item) + meta_claims(rng, item)
         elif rng.random() < 0.25:
             # Modelled: the platform never saw it and says that it happened.
-            made += google_claims(rng, item)
+            made = google_claims(rng, item)
+        known += [claim for claim in made if _is_known(rng, claim, days)]
     for person in natives:
+        rng = random.Random(f"{seed}:form:{person.number}")
         day = int(person.contacted_at // DAY)
-        made.append(Claim(person.source, META_FORM, day, day, 100))
-    known = []
-    for claim in made:
-        if claim.day >= days:
-            continue
-        age = days - 1 - claim.day
-        share = KNOWN_BY_AGE[age] if age < len(KNOWN_BY_AGE) else 1.0
-        if rng.random() < share and claim.hundredths:
+        claim = Claim(person.source, META_FORM, day, day, 100)
+        if _is_known(rng, claim, days):
             known.append(claim)
     return known
+
+
+def _is_known(rng: random.Random, claim: Claim, days: int) -> bool:
+    drawn = rng.random()
+    age = days - 1 - claim.day
+    if age < 0 or not claim.hundredths:
+        return False
+    return drawn < (KNOWN_BY_AGE[age] if age < len(KNOWN_BY_AGE) else 1.0)
 
 
 @dataclass(slots=True)
@@ -124,17 +137,3 @@ class Delivery:
     cost_cents: int
     clicks: int
     impressions: int
-
-
-def deliveries(
-    seed: int, clicks: dict[tuple[str, int], int], spend: dict[tuple[str, int], float]
-) -> dict[tuple[str, int], Delivery]:
-    """Delivery per (source, day index), with the clicks that really happened."""
-    rng = random.Random(f"{seed}:delivery")
-    made: dict[tuple[str, int], Delivery] = defaultdict(lambda: Delivery(0, 0, 0))
-    for key in sorted(spend):
-        source = SOURCES[key[0]]
-        count = clicks.get(key, 0)
-        rate = source.click_rate * rng.uniform(0.85, 1.15)
-        made[key] = Delivery(round(spend[key] * 100), count, round(count / rate))
-    return dict(made)

@@ -8,10 +8,9 @@ from urllib.parse import parse_qs
 
 from sandbox.world import sales
 from sandbox.world.company import SOURCES
-from sandbox.world.identity import SEGMENTS, People
-from sandbox.world.journeys import Traffic, returning_person
-from sandbox.world.model import DAY, HOUR, Change, CrmContact, Deal, Lead, Person, Submission
-from sandbox.world.touches import Touch
+from sandbox.world.identity import SEGMENTS
+from sandbox.world.journeys import Traffic
+from sandbox.world.model import DAY, HOUR, Change, CrmContact, Deal, Lead, Person, Submission, Touch
 
 #: HubSpot's own words for where a contact first came from.
 ANALYTICS_SOURCE = {
@@ -33,12 +32,6 @@ class Crm:
     contacts: list[CrmContact] = field(default_factory=list)
     deals: list[Deal] = field(default_factory=list)
     leads: list[Lead] = field(default_factory=list)
-    _ids: int = 0
-
-    def next_id(self) -> str:
-        """A new numeric record id."""
-        self._ids += 1
-        return str(31_400_000_000 + self._ids * 7)
 
 
 def sync_lag(rng: random.Random) -> float:
@@ -90,9 +83,7 @@ def _native_fields(person: Person) -> dict[str, str]:
     }
 
 
-def _properties(
-    rng: random.Random, person: Person, first: Submission | None
-) -> dict[str, str]:
+def _properties(rng: random.Random, person: Person, first: Submission | None) -> dict[str, str]:
     if person.way == "native":
         found = _native_fields(person)
     elif first is not None:
@@ -111,9 +102,13 @@ def _properties(
 
 def _contact(crm: Crm, person: Person, at: float, properties: dict[str, str]) -> CrmContact:
     contact = CrmContact(
-        contact_id=crm.next_id(), person=person, created_at=at, email=person.email,
-        phone=person.phone, properties=properties,
-    )  # fmt: skip
+        contact_id=str(31_400_000_000 + person.number * 7 + len(person.contacts)),
+        person=person,
+        created_at=at,
+        email=person.email,
+        phone=person.phone,
+        properties=properties,
+    )
     person.contacts.append(contact)
     crm.contacts.append(contact)
     return contact
@@ -161,46 +156,48 @@ def add_lead(crm: Crm, rng: random.Random, person: Person, now: float) -> None:
     origin = SOURCES[first_touch]
     crm.leads.append(
         Lead(
-            crm_record_id=contact.contact_id, person=person, created_at=at,
-            true_source=origin.key, true_channel=origin.channel,
-            true_campaign=origin.campaign_id, true_verdict=verdict, verdict_now=now_says,
+            crm_record_id=contact.contact_id,
+            person=person,
+            created_at=at,
+            true_source=origin.key,
+            true_channel=origin.channel,
+            true_campaign=origin.campaign_id,
+            true_verdict=verdict,
+            verdict_now=now_says,
         )
-    )  # fmt: skip
+    )
 
 
-def add_earlier_leads(
-    crm: Crm, seed: int, people: People, traffic: Traffic, days: int, size: float
-) -> None:
-    """Leads from before the world, most of which come back during it."""
-    rng = random.Random(f"{seed}:earlier")
-    for _ in range(int(2.2 * days * size)):
-        person = people.make(rng, rng.choice(("brand", "generic", "organic_search", "email")))
-        person.way, person.contacted_at = "phone", -rng.uniform(25, 300) * DAY
-        returning_person(rng, person, rng.randrange(days))
-        properties = {"hs_analytics_source": "OFFLINE", "industry": "manufacturing"}
-        contact = _contact(crm, person, person.contacted_at, properties)
-        verdict = sales.work_lead(rng, contact, SOURCES[person.source])
-        decided = [item for item in contact.status if item.at < 0]
-        contact.status = decided
-        contact.reason = [item for item in contact.reason if item.at < 0]
-        contact.modified += [item.at + 30 for item in person.submissions]
-        source = SOURCES[person.source]
-        crm.leads.append(
-            Lead(
-                crm_record_id=contact.contact_id, person=person, created_at=contact.created_at,
-                true_source=source.key, true_channel=source.channel,
-                true_campaign=source.campaign_id, true_verdict=verdict,
-                verdict_now=sales.verdict_at(contact, days * DAY), is_before_world=True,
-            )
-        )  # fmt: skip
-        traffic.persons.append(person)
+def add_known_lead(crm: Crm, rng: random.Random, person: Person, now: float) -> None:
+    """A lead from before the world that comes back during it."""
+    source = SOURCES[person.source]
+    properties = {"hs_analytics_source": "OFFLINE", "industry": "manufacturing"}
+    contact = _contact(crm, person, person.contacted_at, properties)
+    verdict = sales.work_lead(rng, contact, source)
+    contact.status = [item for item in contact.status if item.at < 0]
+    contact.reason = [item for item in contact.reason if item.at < 0]
+    contact.modified += [item.at + 30 for item in person.submissions]
+    crm.leads.append(
+        Lead(
+            crm_record_id=contact.contact_id,
+            person=person,
+            created_at=contact.created_at,
+            true_source=source.key,
+            true_channel=source.channel,
+            true_campaign=source.campaign_id,
+            true_verdict=verdict,
+            verdict_now=sales.verdict_at(contact, now),
+            is_before_world=True,
+        )
+    )
 
 
-def add_test_records(crm: Crm, rng: random.Random, traffic: Traffic) -> None:
+def add_test_records(crm: Crm, seed: int, traffic: Traffic) -> None:
     """Staff trials that went through to the CRM; most are flagged there."""
     for item in traffic.submissions:
         if item.kind != "staff" or not item.reaches_crm or item.person is None:
             continue
+        rng = random.Random(f"{seed}:crm:{item.person.number}")
         contact = _contact(crm, item.person, item.at + sync_lag(rng), {"form_id": item.form_id})
         contact.is_test = True
         contact.status.append(Change(contact.created_at, "NEW"))

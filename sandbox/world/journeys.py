@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from sandbox.world import company
 from sandbox.world.company import FOLLOW_UP, SOURCES, Source
-from sandbox.world.identity import People, client_id, spoken_phone
+from sandbox.world.identity import BROWSERS, People, client_id, spoken_phone
 from sandbox.world.model import DAY, HOUR, MINUTE, Person, Submission, Touch
 from sandbox.world.touches import make_touch
 
 LATEST = 23.5 * HOUR
+#: Days from the first visit to the submission, at most.
+LONGEST_PATH = 28
 FORMS = {"lead_form": "quote-form", "call_booking": "call-slot", "brochure": "brochure-gate"}
 #: Bots say who they are, most of the time.
 BOT_AGENTS = (
@@ -40,6 +42,11 @@ def times(rng: random.Random, mean: float) -> int:
 def office_hour(rng: random.Random) -> float:
     """Seconds into a day at which people fill in forms: 08:00 to 22:30, mostly by day."""
     return rng.triangular(8 * HOUR, 22.5 * HOUR, 13 * HOUR)
+
+
+def is_same_evening(first: float, later: float) -> bool:
+    """True if a moment is still on the day of the first, before 23:30."""
+    return first // DAY == later // DAY and later % DAY < LATEST
 
 
 def submit(
@@ -85,7 +92,7 @@ def earlier_touches(
     if rng.random() < 0.46:
         day = int(at // DAY)
         for _ in range(1 + (rng.random() < 0.42) + (rng.random() < 0.15)):
-            gap = min(28, 1 + int(rng.expovariate(1 / 5)))
+            gap = min(LONGEST_PATH, 1 + int(rng.expovariate(1 / 5)))
             if day - gap < 0:
                 break
             moments.append((day - gap) * DAY + office_hour(rng))
@@ -94,7 +101,7 @@ def earlier_touches(
     for number, moment in enumerate(moments):
         key = source.key
         if number:
-            key = rng.choices(FOLLOW_UP.keys, FOLLOW_UP.weights)[0]
+            key = rng.choices(list(FOLLOW_UP), list(FOLLOW_UP.values()))[0]
             key = source.key if key == "same" else key
         client = rng.choice(person.clients)
         last = number == len(moments) - 1
@@ -108,7 +115,7 @@ def _press_again(rng: random.Random, person: Person, first: Submission) -> list[
     again = []
     for _ in range(1 + (rng.random() < 0.2)):
         at = first.at + rng.uniform(5, 480)
-        if at % DAY < LATEST:
+        if is_same_evening(first.at, at):
             double = submit(rng, person, first.touch, at, first.event_name)
             double.is_double, double.query = True, first.query
             again.append(double)
@@ -116,18 +123,18 @@ def _press_again(rng: random.Random, person: Person, first: Submission) -> list[
 
 
 def _come_again(
-    rng: random.Random, person: Person, source: Source, first: Submission, end: float
+    rng: random.Random, person: Person, source: Source, first: Submission
 ) -> list[Submission]:
     """Later submissions of a person sales already has: the same day, or weeks later."""
     moments = []
-    if rng.random() < 0.14:
-        moments.append(first.at + rng.uniform(1.5, 9) * HOUR)
+    if rng.random() < 0.16:
+        soon = first.at + rng.uniform(1.5, 9) * HOUR
+        if is_same_evening(first.at, soon):
+            moments.append(soon)
     if rng.random() < 0.1:
         moments.append((first.at // DAY + rng.randint(4, 60)) * DAY + office_hour(rng))
     again = []
     for at in moments:
-        if at >= end or at % DAY >= LATEST:
-            continue
         key = rng.choice((source.key, "direct", "direct", "brand", "email"))
         touch = make_touch(rng, key, at - 4 * MINUTE, rng.choice(person.clients))
         person.touches.append(touch)
@@ -136,9 +143,7 @@ def _come_again(
     return again
 
 
-def person_journey(
-    rng: random.Random, people: People, source: Source, day: int, end: float
-) -> Person:
+def person_journey(rng: random.Random, people: People, source: Source, day: int) -> Person:
     """One person who becomes known to sales, or tries to."""
     is_lost = rng.random() < source.lost
     person = people.make(rng, source.key, invented=is_lost and rng.random() < 0.8)
@@ -169,10 +174,10 @@ def person_journey(
     if rng.random() < 0.09:
         person.submissions += _press_again(rng, person, first)
     if not is_lost:
-        person.submissions += _come_again(rng, person, source, first, end)
+        person.submissions += _come_again(rng, person, source, first)
     elif rng.random() < 0.12:
         again = first.at + rng.uniform(1, 3) * HOUR
-        if again % DAY < LATEST and again < end:
+        if is_same_evening(first.at, again):
             person.submissions.append(submit(rng, person, first.touch, again, name))
     for later in person.submissions[1:]:
         later.reaches_crm = not is_lost
@@ -183,8 +188,9 @@ def brochure_visitor(rng: random.Random, people: People, source: Source, day: in
     """Someone who takes the brochure and is never heard of again."""
     person = people.make(rng, source.key)
     at = day * DAY + office_hour(rng)
-    touch = make_touch(rng, source.key, at - 2 * MINUTE, person.clients[0],
-                       recorded=rng.random() >= source.blocked)  # fmt: skip
+    touch = make_touch(
+        rng, source.key, at - 2 * MINUTE, person.clients[0], recorded=rng.random() >= source.blocked
+    )
     person.touches.append(touch)
     taken = submit(rng, person, touch, at, "brochure")
     taken.reaches_crm = False
@@ -202,6 +208,8 @@ def bot_submission(rng: random.Random, source: Source, at: float, agent: str = "
     name = "brochure" if rng.random() < 0.3 else "lead_form"
     bot = submit(rng, None, touch, at, name, kind="bot")
     bot.user_agent = agent or rng.choice(BOT_AGENTS)
+    if not agent and rng.random() < 0.06:
+        bot.user_agent = BROWSERS[0]  # one that lies about itself
     bot.ip = f"198.51.100.{rng.randint(1, 254)}"
     if rng.random() < 0.7:
         bot.email = f"{rng.getrandbits(40):x}@example.{rng.choice(('com', 'org', 'net'))}"
@@ -225,8 +233,10 @@ def staff_submission(rng: random.Random, people: People, at: float) -> Submissio
     return test
 
 
-def returning_person(rng: random.Random, person: Person, day: int) -> None:
+def returning_person(rng: random.Random, people: People, day: int) -> Person:
     """Someone sales has known since before the world submits a form again."""
+    person = people.make(rng, rng.choice(("brand", "generic", "organic_search", "email")))
+    person.way, person.contacted_at = "known", -rng.uniform(25, 300) * DAY
     at = day * DAY + office_hour(rng)
     key = rng.choice(("brand", "brand", "generic", "instant", "retarget", "email", "direct"))
     person.touches.append(make_touch(rng, key, at - 5 * MINUTE, person.clients[0]))
@@ -234,18 +244,19 @@ def returning_person(rng: random.Random, person: Person, day: int) -> None:
     person.submissions.append(again)
     if rng.random() < 0.09:
         person.submissions += _press_again(rng, person, again)
+    return person
 
 
-def day_of(
-    seed: int, day: int, days: int, size: float, people: People, traffic: Traffic
-) -> None:
-    """Everything that one day brings, appended to ``traffic``. Depends on seed and day index."""
+def day_of(seed: int, day: int, size: float, people: People, traffic: Traffic) -> None:
+    """Everything that begins on one day, appended to ``traffic``; parts of it lie days around.
+
+    Depends on seed, size and day index alone, so a longer world tells the same past.
+    """
     rng = random.Random(f"{seed}:day:{day}")
-    busy = company.rhythm(day, days) * size
-    end = days * DAY
+    busy = company.rhythm(day) * size
     for source in SOURCES.values():
         for _ in range(times(rng, source.people * busy)):
-            person = person_journey(rng, people, source, day, end)
+            person = person_journey(rng, people, source, day)
             person.submissions.sort(key=lambda item: item.at)
             traffic.persons.append(person)
         for _ in range(times(rng, source.brochures * busy)):
@@ -253,12 +264,21 @@ def day_of(
         for _ in range(times(rng, source.bots * size)):
             at = day * DAY + rng.uniform(4.5, 23) * HOUR
             traffic.submissions.append(bot_submission(rng, source, at))
+    for _ in range(times(rng, 2.2 * size)):
+        traffic.persons.append(returning_person(rng, people, day))
     for _ in range(times(rng, 1.8 * size)):
         at = day * DAY + rng.uniform(9, 18) * HOUR
         traffic.submissions.append(staff_submission(rng, people, at))
-    if day == int(days * 0.45):
+    if day % company.ATTACK_EVERY == company.ATTACK_DAY:
         start = day * DAY + 10.3 * HOUR
-        agent = BOT_AGENTS[1]
         for _ in range(int(260 * size)):
             at = start + rng.uniform(0, 1.6) * HOUR
-            traffic.submissions.append(bot_submission(rng, SOURCES["instant"], at, agent))
+            traffic.submissions.append(bot_submission(rng, SOURCES["instant"], at, BOT_AGENTS[1]))
+
+
+def forget_the_future(traffic: Traffic, now: float) -> None:
+    """Drop visits and submissions that have not happened yet."""
+    for person in traffic.persons:
+        person.touches = [touch for touch in person.touches if touch.at < now]
+        person.submissions = [item for item in person.submissions if item.at < now]
+    traffic.submissions = [item for item in traffic.submissions if item.at < now]

@@ -35,14 +35,15 @@ class Touch:
     is_bounce: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Person:
     """One human being, with the devices they used and the records sales keeps of them.
 
     Attributes:
         source: Where the first contact really came from, a key into ``company.SOURCES``.
         way: How they reach sales: ``form`` on the site, ``native`` (the platform's own form),
-            ``phone``, or ``none`` for people who never become known.
+            ``phone``, ``known`` for those sales had before the world, ``none`` for people
+            who never become known.
         contacted_at: When they first reached out.
         is_invented: True for fake entries.
     """
@@ -65,7 +66,7 @@ class Person:
     is_invented: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Submission:
     """One real press of a submit button; observers may see it never, once or several times.
 
@@ -81,7 +82,7 @@ class Submission:
     at: float
     event_name: str
     kind: str
-    person: Person | None
+    person: Person | None = field(repr=False)
     touch: Touch
     client_id: str
     email: str
@@ -127,7 +128,7 @@ class Change:
     value: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class CrmContact:
     """One CRM record with the histories the CRM keeps.
 
@@ -137,7 +138,7 @@ class CrmContact:
     """
 
     contact_id: str
-    person: Person | None
+    person: Person | None = field(repr=False)
     created_at: float
     email: str
     phone: str

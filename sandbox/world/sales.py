@@ -10,8 +10,14 @@ from sandbox.world.model import DAY, HOUR, MINUTE, Change, CrmContact, Deal
 CRITERIA = ("fit", "budget", "authority", "need", "timing", "interest", "intent")
 VERDICT_OF_REASON = {"duplicate": "marked_duplicate", "other": "other_reason"}
 #: The criterion that speaks against a lead, by the reason sales gives.
-WEAK_CRITERION = {"not_fit": "fit", "no_budget": "budget", "no_authority": "authority",
-                  "no_need": "need", "no_timing": "timing", "no_intent": "intent"}  # fmt: skip
+WEAK_CRITERION = {
+    "not_fit": "fit",
+    "no_budget": "budget",
+    "no_authority": "authority",
+    "no_need": "need",
+    "no_timing": "timing",
+    "no_intent": "intent",
+}
 FINAL_AFTER = 60 * DAY
 
 
@@ -113,7 +119,7 @@ def make_deal(
     rng: random.Random, contact: CrmContact, source: Source, verdict: str, deal_id: str
 ) -> Deal | None:
     """The deal of a lead, future included; sometimes sales sells without ever qualifying."""
-    share = source.deal if verdict == "qualified" else (0.03 if verdict == "undecided" else 0.004)
+    share = source.deal if verdict == "qualified" else (0.03 if verdict == "undecided" else 0.002)
     if rng.random() >= share:
         return None
     base = contact.status[-1].at

@@ -8,11 +8,18 @@ from base64 import urlsafe_b64encode
 from sandbox.world.company import SOURCES, Source
 from sandbox.world.model import Touch
 
-SEARCH_REFERRERS = ("https://www.google.com/", "https://www.google.de/", "https://www.bing.com/",
-                    "https://duckduckgo.com/")  # fmt: skip
+SEARCH_REFERRERS = (
+    "https://www.google.com/",
+    "https://www.google.de/",
+    "https://www.bing.com/",
+    "https://duckduckgo.com/",
+)
 SOCIAL_REFERRERS = ("https://www.linkedin.com/", "https://l.facebook.com/")
-PARTNERS = ("https://www.roof-atlas.example/", "https://trade-fair.example/exhibitors",
-            "https://energy-compare.example/top10")  # fmt: skip
+PARTNERS = (
+    "https://www.roof-atlas.example/",
+    "https://trade-fair.example/exhibitors",
+    "https://energy-compare.example/top10",
+)
 
 
 def _token(rng: random.Random, size: int) -> str:
@@ -51,8 +58,11 @@ def _paid(rng: random.Random, source: Source) -> tuple[str, str, str, str]:
         referrer = f"https://www.{origin}.com/"
     parts = []
     if rng.random() < tagged or not click:
-        parts += [f"utm_source={_untidy(rng, origin)}", f"utm_medium={medium}",
-                  f"utm_campaign={_untidy(rng, source.utm_campaign)}"]  # fmt: skip
+        parts += [
+            f"utm_source={_untidy(rng, origin)}",
+            f"utm_medium={medium}",
+            f"utm_campaign={_untidy(rng, source.utm_campaign)}",
+        ]
         if rng.random() < 0.85:
             parts.append(f"utm_id={source.campaign_id}")
     if click:
@@ -69,7 +79,8 @@ def _unclaimed(rng: random.Random, source: Source) -> tuple[str, str, str, str]:
             # Facebook puts its click id on unpaid links too: it proves no ad.
             click = "IwAR" + _token(rng, 40)
             return f"fbclid={click}", referrer, "fbclid", click
-        return ("utm_source=linkedin&utm_medium=social" if rng.random() < 0.5 else ""), referrer, "", ""
+        tags = "utm_source=linkedin&utm_medium=social" if rng.random() < 0.5 else ""
+        return tags, referrer, "", ""
     if source.key == "email":
         return f"utm_source=newsletter&utm_medium={_untidy(rng, 'email')}", "", "", ""
     if source.key == "referral":

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
 from sandbox.world import company, crm, journeys
 from sandbox.world.causes import find_causes
-from sandbox.world.claims import Claim, Delivery, all_claims, deliveries
+from sandbox.world.claims import Claim, Delivery, all_claims
 from sandbox.world.clock import WorldClock
-from sandbox.world.company import PAID, SOURCES, UNCLAIMED
+from sandbox.world.company import PAID, UNCLAIMED
 from sandbox.world.identity import People, client_id
 from sandbox.world.model import (
     DAY,
@@ -27,7 +27,7 @@ from sandbox.world.model import (
 from sandbox.world.touches import make_touch, pilot_touch
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class World:
     """Everything that happened, what observers and sales wrote down, and the truth of it.
 
@@ -79,28 +79,39 @@ class World:
             raise ValueError("a world needs at least one day and a size above 0")
         world = cls(seed=seed, size=size, clock=WorldClock(last_day, days, time_zone))
         people, traffic = People(), journeys.Traffic()
-        for day in range(days):
-            journeys.day_of(seed, day, days, size, people, traffic)
-        _sell(world, people, traffic)
+        # Those who submit after the end may have visited before it.
+        for day in range(days + journeys.LONGEST_PATH):
+            journeys.day_of(seed, day, size, people, traffic)
+        journeys.forget_the_future(traffic, world.clock.now)
+        world.persons = [
+            person
+            for person in traffic.persons
+            if person.touches or person.contacted_at < world.clock.now
+        ]
+        traffic.persons = world.persons
+        _sell(world, traffic)
         _gather(world, traffic)
         _visit(world)
         _observe(world)
-        natives = (person for person in world.persons if person.way == "native")
+        natives = [
+            person
+            for person in world.persons
+            if person.way == "native" and person.contacted_at < world.clock.now
+        ]
         world.claims = all_claims(seed, world.submissions, natives, days)
         return world
 
 
-def _sell(world: World, people: People, traffic: journeys.Traffic) -> None:
+def _sell(world: World, traffic: journeys.Traffic) -> None:
     """Fill the CRM and settle every event's true cause."""
-    now = world.clock.now
-    book = crm.Crm()
-    crm.add_earlier_leads(book, world.seed, people, traffic, world.clock.days, world.size)
+    now, book = world.clock.now, crm.Crm()
     for person in traffic.persons:
-        if person.way != "none" and not person.contacts:
-            crm.add_lead(book, random.Random(f"{world.seed}:crm:{person.number}"), person, now)
-    crm.add_test_records(book, random.Random(f"{world.seed}:tests"), traffic)
+        if person.way != "none" and person.contacted_at < now:
+            rng = random.Random(f"{world.seed}:crm:{person.number}")
+            add = crm.add_known_lead if person.way == "known" else crm.add_lead
+            add(book, rng, person, now)
+    crm.add_test_records(book, world.seed, traffic)
     crm.forget_the_future(book, now)
-    world.persons = traffic.persons
     world.contacts, world.deals, world.leads = book.contacts, book.deals, book.leads
     find_causes(traffic.persons, traffic.submissions, world.leads, now)
 
@@ -118,33 +129,37 @@ def _gather(world: World, traffic: journeys.Traffic) -> None:
 def _visit(world: World) -> None:
     """Add the visitors who never submit, so that clicks and spend fit each other."""
     clicks = Counter((touch.source, int(touch.at // DAY)) for touch in world.touches)
-    spend: dict[tuple[str, int], float] = defaultdict(float)
     for day in range(world.clock.days):
         rng = random.Random(f"{world.seed}:visits:{day}")
-        busy = company.rhythm(day, world.clock.days) * world.size
+        busy = company.rhythm(day) * world.size
         for source in (*PAID, *UNCLAIMED):
             key = (source.key, day)
             if source.platform:
-                spend[key] = source.daily_spend * busy * rng.uniform(0.9, 1.1)
-                wanted = int(spend[key] / source.cost_per_click)
+                spend = source.daily_spend * busy * rng.uniform(0.9, 1.1)
+                rate = source.click_rate * rng.uniform(0.85, 1.15)
+                wanted = max(clicks[key], int(spend / source.cost_per_click))
+                world.delivery[key] = Delivery(round(spend * 100), wanted, round(wanted / rate))
             else:
                 wanted = int(source.daily_visits * busy)
             missing = max(0, wanted - clicks[key])
-            clicks[key] += missing
             if source.key == "form":
                 continue  # the form opens on the platform: no visit of the site
             for _ in range(missing):
                 at = day * DAY + rng.uniform(5, 23.5) * HOUR
                 world.touches.append(
-                    make_touch(rng, source.key, at, client_id(rng),
-                               recorded=rng.random() >= source.blocked + 0.08,
-                               bounce=rng.random() < 0.58)
-                )  # fmt: skip
+                    make_touch(
+                        rng,
+                        source.key,
+                        at,
+                        client_id(rng),
+                        recorded=rng.random() >= source.blocked + 0.08,
+                        bounce=rng.random() < 0.58,
+                    )
+                )
         for _ in range(journeys.times(rng, 4 * world.size)):
             at = day * DAY + rng.uniform(5, 23.5) * HOUR
             world.touches.append(pilot_touch(rng, at, client_id(rng)))
     world.touches.sort(key=lambda touch: (touch.at, touch.touch_id))
-    world.delivery = deliveries(world.seed, clicks, spend)
 
 
 def _observe(world: World) -> None:
@@ -164,11 +179,3 @@ def _observe(world: World) -> None:
             rows.append(TagEvent("server_log", item.at + rng.uniform(0.05, 1.5), item, True, cause))
     rows.sort(key=lambda row: (row.at, row.event_id, row.observer))
     world.tag_events = rows
-
-
-def source_of_campaign(campaign_id: str) -> company.Source:
-    """The campaign with this id; KeyError where there is none."""
-    for source in SOURCES.values():
-        if source.campaign_id == campaign_id and campaign_id != company.NONE:
-            return source
-    raise KeyError(campaign_id)

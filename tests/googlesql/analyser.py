@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from google.protobuf import descriptor
-from google.protobuf.message import Message
+from google.protobuf import descriptor  # noqa: TID253 - small, and no DAG imports this
+from google.protobuf.message import Message  # noqa: TID253
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.proto import options_pb2 as options
 from zetasql.wasi._pb2.zetasql.proto import simple_catalog_pb2 as catalog
@@ -22,14 +22,34 @@ from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as nod
 
 from tests.googlesql.engine import Engine, GoogleSqlError
 
-NOT_IN_BIGQUERY = """
-    UUID_TYPE MAP_TYPE TIMESTAMP_NANOS TIMESTAMP_PICOS TIMESTAMP_PRECISION FOR_UPDATE
-    INSERT_ON_CONFLICT_CLAUSE DML_RETURNING EXPERIMENTAL_MODULES TOKENIZED_SEARCH IDENTITY_COLUMNS
-    NULLIFZERO_ZEROIFNULL PI_FUNCTIONS FIRST_AND_LAST_N TYPEOF_FUNCTION ANONYMIZATION
-    AGGREGATION_THRESHOLD LATERAL_JOIN MULTILEVEL_AGGREGATION AGGREGATE_FILTERING ENABLE_MEASURES
-    KLL_WEIGHTS WITH_GROUP_ROWS ARRAY_GREATEST_LEAST NESTED_UPDATE_DELETE_WITH_OFFSET
-    ARRAY_ELEMENTS_WITH_SET
-""".split()
+NOT_IN_BIGQUERY = (
+    "UUID_TYPE",
+    "MAP_TYPE",
+    "TIMESTAMP_NANOS",
+    "TIMESTAMP_PICOS",
+    "TIMESTAMP_PRECISION",
+    "FOR_UPDATE",
+    "INSERT_ON_CONFLICT_CLAUSE",
+    "DML_RETURNING",
+    "EXPERIMENTAL_MODULES",
+    "TOKENIZED_SEARCH",
+    "IDENTITY_COLUMNS",
+    "NULLIFZERO_ZEROIFNULL",
+    "PI_FUNCTIONS",
+    "FIRST_AND_LAST_N",
+    "TYPEOF_FUNCTION",
+    "ANONYMIZATION",
+    "AGGREGATION_THRESHOLD",
+    "LATERAL_JOIN",
+    "MULTILEVEL_AGGREGATION",
+    "AGGREGATE_FILTERING",
+    "ENABLE_MEASURES",
+    "KLL_WEIGHTS",
+    "WITH_GROUP_ROWS",
+    "ARRAY_GREATEST_LEAST",
+    "NESTED_UPDATE_DELETE_WITH_OFFSET",
+    "ARRAY_ELEMENTS_WITH_SET",
+)
 
 _TYPE_KINDS = {
     "STRING": types.TYPE_STRING,
@@ -145,8 +165,10 @@ def type_name(proto: types.TypeProto) -> str:
     if proto.type_kind == types.TYPE_ARRAY:
         return f"ARRAY<{type_name(proto.array_type.element_type)}>"
     if proto.type_kind == types.TYPE_STRUCT:
-        fields = (f"{field.field_name} {type_name(field.field_type)}".strip()
-                  for field in proto.struct_type.field)
+        fields = (
+            f"{field.field_name} {type_name(field.field_type)}".strip()
+            for field in proto.struct_type.field
+        )
         return f"STRUCT<{', '.join(fields)}>"
     return _TYPE_NAMES.get(proto.type_kind) or types.TypeKind.Name(proto.type_kind)
 
@@ -167,9 +189,8 @@ def _language(engine: Engine) -> options.LanguageOptionsProto:
             public.FEATURE_INTERVAL_TYPE,
         ],
     )
-    kinds = node_kinds.ResolvedNodeKind
     language.supported_statement_kinds.extend(
-        kinds.Value(name) for name in kinds.keys() if name.endswith("_STMT")  # noqa: SIM118
+        kind for name, kind in node_kinds.ResolvedNodeKind.items() if name.endswith("_STMT")
     )
     return language
 

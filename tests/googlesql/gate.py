@@ -11,22 +11,29 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import sqlglot
+import trueline
 from sqlglot import exp
+from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import PARAMETERS
+from trueline.quality.runner import batch_query
+from trueline.quality.suites import Suite, load_suites
 
 from tests.googlesql.analyser import Analyser, Analysis, Call, InvalidSqlError
 from tests.googlesql.engine import Engine
-from trueline.model.catalog import Table, load_catalog
-from trueline.model.parameters import PARAMETERS
-from trueline.quality.suites import Suite, load_suites
+from tests.googlesql.inline import inline_statements
 
 MAX_CLUSTER_COLUMNS = 4
+_SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 _CLUSTER_TYPES = {"STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"}
 _TRUNCATED_TYPES = {"timestamp_trunc": "TIMESTAMP", "date_trunc": "DATE"}
-_NUMERIC_WITHOUT = {"$divide", "safe_divide", "ieee_divide", "avg"}
+_INEXACT_IN_NUMERIC = {"$divide", "safe_divide", "ieee_divide", "avg"}
+_DATE_ONLY = {"date_trunc", "date_add", "date_sub", "date_diff"}
 _JSON_DIFFERS = {"FLOAT64", "NUMERIC", "TIMESTAMP"}
 
 
@@ -57,14 +64,15 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
     Args:
         sql_dir: Folder of ``<layer>/<table>/{table.yaml, query.sql}``.
         suites_dir: Folder of the Great Expectations suites, whose row queries are SQL too.
-        generated: Also check the statements that the product generates for BigQuery.
+        generated: Also check what the product itself says to BigQuery: DDL, generated statements
+            and those that stand in its Python code.
 
     Raises:
         trueline.errors.ConfigurationError: a table.yaml or a suite cannot be read.
     """
     tables = load_catalog(sql_dir)
     columns = {key: _columns(table) for key, table in tables.items()}
-    analyser = Analyser(Engine(), columns, PARAMETERS)
+    analyser = Analyser(_engine(), columns, PARAMETERS)
     report = Report()
     for table in tables.values():
         _check_keys(table, sql_dir, report)
@@ -75,8 +83,14 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
     if generated:
         _check_ddl(tables, analyser, report)
         _check_statements(analyser, report)
+        _check_inline(Path(trueline.__file__).parent, analyser, report)
     report.problems.sort()
     return report
+
+
+@cache
+def _engine() -> Engine:
+    return Engine()
 
 
 def _check_query(table: Table, analyser: Analyser, report: Report) -> None:
@@ -106,7 +120,7 @@ def _check_suite(suite: Suite, analyser: Analyser, report: Report) -> None:
         report.checked["row queries of suites"] += 1
         place = text.find(json.dumps(query, ensure_ascii=False)[1:-1])
         line = text.count("\n", 0, place) + 1 if place >= 0 else 1
-        batch = f"(select * from {suite.layer}.{suite.table}) as subselect"
+        batch = f"({batch_query(suite, {}, _SOME_MOMENT)}) as subselect"
         try:
             analysis = analyser.analyse(suite.with_datasets(query, {}).format(batch=batch))
         except InvalidSqlError as error:
@@ -153,6 +167,17 @@ def _check_statements(analyser: Analyser, report: Report) -> None:
             report.problems.append(problem)
 
 
+def _check_inline(package: Path, analyser: Analyser, report: Report) -> None:
+    for statement in inline_statements(package):
+        report.checked["statements in Python"] += 1
+        try:
+            analyser.analyse(statement.sql, undeclared_parameters=True)
+        except InvalidSqlError as error:
+            line = statement.line + error.line - 1
+            path = _shown(statement.path)
+            report.problems.append(Problem(path, line, error.column, error.message))
+
+
 def _check_keys(table: Table, sql_dir: Path, report: Report) -> None:
     path = _shown(sql_dir / table.layer / table.name / "table.yaml")
     text = Path(path).read_text(encoding="utf-8").splitlines()
@@ -180,8 +205,9 @@ def _partition_problem(text: str, types: Mapping[str, str]) -> str | None:
         column, wanted = node.name, "DATE"
     else:
         inner = node.find(exp.Column)
-        column, wanted = (inner.name if inner else ""), _TRUNCATED_TYPES.get(
-            text.split("(")[0].strip().lower(), ""
+        column, wanted = (
+            (inner.name if inner else ""),
+            _TRUNCATED_TYPES.get(text.split("(")[0].strip().lower(), ""),
         )
     if not wanted:
         return f"partition_by must be a DATE column or timestamp_trunc(column, day): {text}"
@@ -214,10 +240,15 @@ def _differing_calls(analysis: Analysis, path: str) -> Iterator[Problem]:
 
 def _difference(call: Call) -> str | None:
     """Calls that both engines accept and answer differently, known by their types alone."""
-    if call.name in _NUMERIC_WITHOUT and call.result_type == "NUMERIC":
+    if call.name in _INEXACT_IN_NUMERIC and call.result_type == "NUMERIC":
         return (
             f"{call.name.lstrip('$')} of NUMERIC goes through DOUBLE on DuckDB: divide outside "
             "SQL, or in integers with div()"
+        )
+    if call.name in _DATE_ONLY and call.argument_types[:1] != ("DATE",):
+        return (
+            f"{call.name} of {call.argument_types[0]} becomes a DATE on DuckDB: use "
+            f"{call.name.replace('date_', 'timestamp_')}"
         )
     if call.name == "to_json_string" and _JSON_DIFFERS & set(call.argument_types):
         return (

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-
 from trueline.model.catalog import Table, load_catalog
 from trueline.warehouse.ddl import create_table_sql
 
@@ -42,7 +41,12 @@ _GAP_ONE = {
     "real_leads": 6,
 }
 _GAP_TWO = {"real_leads": 6, "spam": 1, "pending": 2, "qualified_leads": 3}
-_AFTER = {"opportunities": 3, "qualified_opportunities": 2, "customers": 1, "qualified_customers": 1}
+_AFTER = {
+    "opportunities": 3,
+    "qualified_opportunities": 2,
+    "customers": 1,
+    "qualified_customers": 1,
+}
 
 # Two campaigns of one day: the second one gets half a credit that the first one's lead lost.
 _GIVER = {"credited_elsewhere": Decimal("0.5"), "real_leads": Decimal("5.5")}
@@ -67,11 +71,24 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
         {"load_id": f"{MARKER}-big", "status": "loaded", "rows_received": 97, "rows_loaded": 97},
     ],
     "raw.ad_delivery": [
-        {**_AD, **_LOAD, "currency_code": "EUR", "cost_micros": 31_337_000_000, "clicks": 3,
-         "impressions": 900, "account_time_zone": "Europe/Berlin"},
+        {
+            **_AD,
+            **_LOAD,
+            "currency_code": "EUR",
+            "cost_micros": 31_337_000_000,
+            "clicks": 3,
+            "impressions": 900,
+            "account_time_zone": "Europe/Berlin",
+        },
         # A million dong is forty euros.
-        {**_AD, **_LOAD, "campaign_id": f"{MARKER}-9", "currency_code": "VND",
-         "cost_micros": 90_000_000_000_000, "account_time_zone": "Asia/Ho_Chi_Minh"},
+        {
+            **_AD,
+            **_LOAD,
+            "campaign_id": f"{MARKER}-9",
+            "currency_code": "VND",
+            "cost_micros": 90_000_000_000_000,
+            "account_time_zone": "Asia/Ho_Chi_Minh",
+        },
     ],
     "raw.pixel_claims": [
         {**_AD, **_LOAD, "claim_basis": "conversion_date", "pixel_conversions": Decimal("2.333")}
@@ -85,26 +102,78 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
         {**_PLACE, **_GOAL, **_GAP_ONE, **_GIVER},
         {**_PLACE, **_GOAL, **_GAP_ONE, **_TAKER},
         # A micro goal stops at the submissions: no cause after them.
-        {**_PLACE, "conversion_goal": "brochure", "goal_kind": "micro", "claim_state": "reported",
-         "pixel_conversions": 4, "observed_tag_events": 4},
+        {
+            **_PLACE,
+            "conversion_goal": "brochure",
+            "goal_kind": "micro",
+            "claim_state": "reported",
+            "pixel_conversions": 4,
+            "observed_tag_events": 4,
+        },
     ],
     "marts.real_to_qualified_gap": [
         {**_PLACE, "conversion_goal": "lead", **_GAP_TWO, **_TWO_GIVER},
         {**_PLACE, "conversion_goal": "lead", **_GAP_TWO, **_TWO_TAKER},
     ],
     "marts.funnel_daily": [
-        {**_PLACE, **_GAP_ONE, **_GIVER, **_GAP_TWO, **_TWO_GIVER, **_AFTER,
-         "spend_amount": Decimal("31337.25"), "currency_code": "EUR"},
-        {**_PLACE, **_GAP_ONE, **_TAKER, **_GAP_TWO, **_TWO_TAKER, **_AFTER,
-         "spend_amount": Decimal("12.50"), "currency_code": "EUR"},
+        {
+            **_PLACE,
+            **_GAP_ONE,
+            **_GIVER,
+            **_GAP_TWO,
+            **_TWO_GIVER,
+            **_AFTER,
+            "spend_amount": Decimal("31337.25"),
+            "currency_code": "EUR",
+        },
+        {
+            **_PLACE,
+            **_GAP_ONE,
+            **_TAKER,
+            **_GAP_TWO,
+            **_TWO_TAKER,
+            **_AFTER,
+            "spend_amount": Decimal("12.50"),
+            "currency_code": "EUR",
+        },
+    ],
+    "staging.stg_crm__leads": [
+        {**_LEAD, "consent_ad_user_data": "granted"},
+        # She said no, and is withheld below.
+        {**_LEAD, "crm_record_id": f"{MARKER}-102", "consent_ad_user_data": "denied"},
+    ],
+    "identity.person_nodes": [
+        {"node": f"crm:hubspot:{MARKER}-101", "person_key": f"{MARKER}-p1"},
+        {"node": f"crm:hubspot:{MARKER}-102", "person_key": f"{MARKER}-p2"},
+    ],
+    "identity.leads": [
+        {**_LEAD, "person_key": f"{MARKER}-p1", "lead_key": f"{MARKER}-l1"},
+        {
+            **_LEAD,
+            "crm_record_id": f"{MARKER}-102",
+            "person_key": f"{MARKER}-p2",
+            "lead_key": f"{MARKER}-l2",
+        },
     ],
     "activation.qualified_conversions": [
-        {**_LEAD, "destination": f"{MARKER}-google", "conversion_id": f"t{MARKER}-a",
-         "lead_key": f"{MARKER}-l1", "state": "ready", "has_email": True,
-         "qualified_at": datetime(2026, 11, 17, tzinfo=UTC)},
-        {"crm": "hubspot", "crm_record_id": f"{MARKER}-102", "destination": f"{MARKER}-google",
-         "conversion_id": f"t{MARKER}-b", "lead_key": f"{MARKER}-l2", "state": "withheld",
-         "withheld_reason": "consent"},
+        {
+            **_LEAD,
+            "destination": f"{MARKER}-google",
+            "conversion_id": f"t{MARKER}-a",
+            "lead_key": f"{MARKER}-l1",
+            "state": "ready",
+            "has_email": True,
+            "qualified_at": datetime(2026, 11, 17, tzinfo=UTC),
+        },
+        {
+            "crm": "hubspot",
+            "crm_record_id": f"{MARKER}-102",
+            "destination": f"{MARKER}-google",
+            "conversion_id": f"t{MARKER}-b",
+            "lead_key": f"{MARKER}-l2",
+            "state": "withheld",
+            "withheld_reason": "consent",
+        },
     ],
 }
 

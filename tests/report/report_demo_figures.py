@@ -14,22 +14,54 @@ DAYS = 90
 RULES_VERSION = "first-touch-3f9a1c"
 AS_OF = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
-GAP_ONE = (
-    "pixel_conversions observed_without_claim claimed_not_observed view_through day_shift "
-    "claimed_not_observed_rest observed_tag_events bot internal_or_test duplicate_submission "
-    "same_person existing_lead awaiting_crm no_crm_record made_lead credited_elsewhere "
-    "credited_from_elsewhere unobserved_leads recovered_leads real_leads"
-).split()
-REASONS = (
-    "spam marked_duplicate deleted_in_crm unreachable not_fit no_budget no_authority no_need "
-    "no_timing no_intent undecided other_reason"
-).split()
+EXCLUDED = [
+    "bot",
+    "internal_or_test",
+    "duplicate_submission",
+    "same_person",
+    "existing_lead",
+    "awaiting_crm",
+    "no_crm_record",
+]
+REASONS = [
+    "spam",
+    "marked_duplicate",
+    "deleted_in_crm",
+    "unreachable",
+    "not_fit",
+    "no_budget",
+    "no_authority",
+    "no_need",
+    "no_timing",
+    "no_intent",
+    "undecided",
+    "other_reason",
+]
 NUMERIC_COLUMNS = [
     "spend_amount",
-    *GAP_ONE,
+    "pixel_conversions",
+    "observed_without_claim",
+    "claimed_not_observed",
+    "view_through",
+    "day_shift",
+    "claimed_not_observed_rest",
+    "observed_tag_events",
+    *EXCLUDED,
+    "made_lead",
+    "credited_elsewhere",
+    "credited_from_elsewhere",
+    "unobserved_leads",
+    "recovered_leads",
+    "real_leads",
     *REASONS,
-    *"pending qualified_leads opportunities qualified_opportunities customers".split(),
-    *"qualified_customers pipeline_amount won_amount".split(),
+    "pending",
+    "qualified_leads",
+    "opportunities",
+    "qualified_opportunities",
+    "customers",
+    "qualified_customers",
+    "pipeline_amount",
+    "won_amount",
 ]
 DDL = f"""
 create schema marts;
@@ -67,15 +99,29 @@ class Campaign:
 
 
 CAMPAIGNS = (
-    Campaign("google_ads", "2001", "Rooftop consultation – decision makers", 780, 3.2, 0.4, 0.52, 0.6),
+    Campaign(
+        "google_ads", "2001", "Rooftop consultation – decision makers", 780, 3.2, 0.4, 0.52, 0.6
+    ),
     Campaign("google_ads", "2002", "Brand", 140, 3.6, 0.3, 0.44, 0.5),
     Campaign("google_ads", "2003", "Generic – solar for business", 520, 5.0, 0.8, 0.24, 0.4),
-    Campaign("meta_ads", "3001", "Savings calculator – broad", 430, 7.5, 5.0, 0.05, 0.2,
-             view_through=2.1),
-    Campaign("meta_ads", "3002", "Lead form – plant managers", 330, 0.4, 0.1, 0.30, 0.4,
-             unobserved=2.6),
-    Campaign("meta_ads", "3003", "Retargeting <script>alert(1)</script>", 90, 0.15, 0.2, 0.3, 0.4,
-             view_through=1.9, unobserved=0.02),
+    Campaign(
+        "meta_ads", "3001", "Savings calculator – broad", 430, 7.5, 5.0, 0.05, 0.2, view_through=2.1
+    ),
+    Campaign(
+        "meta_ads", "3002", "Lead form – plant managers", 330, 0.4, 0.1, 0.30, 0.4, unobserved=2.6
+    ),
+    Campaign(
+        "meta_ads",
+        "3003",
+        "Retargeting <script>alert(1)</script>",
+        90,
+        0.15,
+        0.2,
+        0.3,
+        0.4,
+        view_through=1.9,
+        unobserved=0.02,
+    ),
     Campaign("organic_search", "(none)", "", 0, 4.2, 1.0, 0.33, 0.5, claim="not_applicable"),
     Campaign("direct", "(none)", "", 0, 1.6, 0.8, 0.35, 0.5, claim="not_applicable"),
     Campaign("email", "(none)", "", 0, 0.9, 0.2, 0.40, 0.5, claim="not_applicable"),
@@ -96,9 +142,7 @@ def funnel_rows(days: int = DAYS, last_day: date = LAST_DAY) -> Iterator[dict[st
         yield from rows
 
 
-def _delivered(
-    dice: random.Random, campaign: Campaign, day: date, age: int
-) -> dict[str, Any]:
+def _delivered(dice: random.Random, campaign: Campaign, day: date, age: int) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(NUMERIC_COLUMNS, Decimal(0)) | {
         "report_date": day,
         "platform": campaign.platform,
@@ -121,9 +165,7 @@ def _delivered(
     row["existing_lead"] = _about(dice, campaign.made * 0.07)
     row["awaiting_crm"] = _about(dice, campaign.made * 0.3) if age < 2 else Decimal(0)
     row["no_crm_record"] = _about(dice, campaign.made * 0.06)
-    row["observed_tag_events"] = row["made_lead"] + sum(
-        row[name] for name in GAP_ONE[7:14]
-    )
+    row["observed_tag_events"] = row["made_lead"] + sum(row[name] for name in EXCLUDED)
     row["unobserved_leads"] = _about(dice, campaign.unobserved)
     row["recovered_leads"] = _about(dice, 0.02)
     if campaign.claim == "not_applicable":

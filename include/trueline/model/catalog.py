@@ -165,16 +165,14 @@ def _read_table(path: Path) -> Table:
 def _parse(query: str, path: Path) -> tuple[frozenset[str], frozenset[str]]:
     try:
         tree = sqlglot.parse_one(query, read="bigquery")
-    except sqlglot.ParseError as error:
-        detail = error.errors[0] if error.errors else {}
+    except sqlglot.errors.SqlglotError as error:
+        detail = (getattr(error, "errors", None) or [{}])[0]
         raise ConfigurationError(
             f"This is not BigQuery SQL: {detail.get('description', 'cannot be parsed')}.",
             where=f"{path}:{detail.get('line', 1)}:{detail.get('col', 1)}",
             fix="Run make lint for the analyser's own message.",
         ) from None
-    reads = frozenset(
-        f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db
-    )
+    reads = frozenset(f"{table.db}.{table.name}" for table in tree.find_all(exp.Table) if table.db)
     return reads, frozenset(parameter.name for parameter in tree.find_all(exp.Parameter))
 
 

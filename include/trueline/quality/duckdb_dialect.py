@@ -13,23 +13,26 @@ from urllib.parse import quote
 
 import duckdb_engine  # noqa: TID253
 from sqlalchemy.dialects import registry  # noqa: TID253
+from sqlalchemy.dialects.postgresql.psycopg2 import (  # noqa: TID253
+    PGExecutionContext_psycopg2,
+)
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy  # noqa: TID253
 
 DRIVER = "trueline_buffered"
 
 
-class BufferingExecutionContext(duckdb_engine.Dialect.execution_ctx_cls):  # type: ignore[misc]
-    """Reads every row right after the statement."""
+class BufferingExecutionContext(PGExecutionContext_psycopg2):
+    """duckdb-engine's own context, reading every row right after the statement."""
 
     def post_exec(self) -> None:
-        super().post_exec()
+        super().post_exec()  # type: ignore[no-untyped-call]
         if self.cursor is not None and self.cursor.description:
             self.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
                 self.cursor, initial_buffer=self.cursor.fetchall()
             )
 
 
-class BufferedDialect(duckdb_engine.Dialect):  # type: ignore[misc]
+class BufferedDialect(duckdb_engine.Dialect):
     """duckdb-engine's dialect with buffered results and BigQuery's default time zone, UTC."""
 
     driver = DRIVER

@@ -1,4 +1,4 @@
-"""A gate: all promises of a border kept, or the run stops before anything is built, shown or sent."""
+"""A gate: every promise of a border is kept, or nothing is built, shown or sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from trueline.quality.suites import Border
 log = logging.getLogger(__name__)
 
 _FIX = {
-    "raw": "Correct the source or its mapping and load the window again; nothing was built.",
+    "raw": "Nothing was built. Correct the source or its mapping, take the bad load back, and load "
+    "the window again.",
     "marts": "Nothing was published: readers still see the last good figures. Look at the rows "
     "named above, correct rulebook, mapping or query, and build the window again.",
     "activation": "Nothing was sent. Correct the rows named above at their source and build again.",
@@ -28,26 +29,8 @@ class GateFailed(PermanentError):  # noqa: N818 - it is a verdict; the word is k
         broken: Critical results where the check itself could not be run.
     """
 
-    def __init__(
-        self,
-        border: Border,
-        failed: Sequence[ExpectationResult],
-        broken: Sequence[ExpectationResult],
-    ) -> None:
-        self.border, self.failed, self.broken = border, tuple(failed), tuple(broken)
-        parts = []
-        if failed:
-            parts.append(_counted(len(failed), "promise is broken", "promises are broken"))
-        if broken:
-            parts.append(_counted(len(broken), "check could not run", "checks could not run"))
-        lines = [f"The {border} gate is closed: {' and '.join(parts)}."]
-        lines += [describe(result) for result in (*failed, *broken)]
-        fixes = [result.fix for result in failed if result.fix]
-        if failed and len(fixes) < len(failed):
-            fixes.append(_FIX[border])
-        if broken:
-            fixes.append(_FIX_BROKEN)
-        super().__init__("\n".join(lines), fix=" ".join(dict.fromkeys(fixes)))
+    failed: tuple[ExpectationResult, ...] = ()
+    broken: tuple[ExpectationResult, ...] = ()
 
 
 def judge(border: Border, results: Sequence[ExpectationResult]) -> list[ExpectationResult]:
@@ -62,13 +45,27 @@ def judge(border: Border, results: Sequence[ExpectationResult]) -> list[Expectat
     for warning in warnings:
         log.warning("%s", describe(warning))
     if critical:
-        raise GateFailed(
-            border,
-            failed=[result for result in critical if result.exception is None],
-            broken=[result for result in critical if result.exception is not None],
-        )
+        raise _closed(border, critical)
     log.info("The %s gate is open: %d promises kept.", border, len(results) - len(unkept))
     return warnings
+
+
+def _closed(border: Border, critical: Sequence[ExpectationResult]) -> GateFailed:
+    failed = tuple(result for result in critical if result.exception is None)
+    broken = tuple(result for result in critical if result.exception is not None)
+    counts, fixes = [], [result.fix for result in failed if result.fix]
+    if failed:
+        counts.append(_counted(len(failed), "promise is broken", "promises are broken"))
+        if not all(result.fix for result in failed):
+            fixes.append(_FIX[border])
+    if broken:
+        counts.append(_counted(len(broken), "check could not run", "checks could not run"))
+        fixes.append(_FIX_BROKEN)
+    lines = [f"The {border} gate is closed: {' and '.join(counts)}."]
+    lines += [describe(result) for result in (*failed, *broken)]
+    error = GateFailed("\n".join(lines), fix=" ".join(dict.fromkeys(fixes)))
+    error.failed, error.broken = failed, broken
+    return error
 
 
 def describe(result: ExpectationResult) -> str:

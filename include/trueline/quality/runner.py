@@ -32,7 +32,7 @@ _ROW_COUNT = {
     "kwargs": {"min_value": 0},
     "meta": {"position": -1},
 }
-# Messages about the text of a query. Any other message (a failed cast, for example) may quote a row.
+# Messages about the text of a query. Any other one (a failed cast, for example) may quote a row.
 _ABOUT_THE_QUERY = re.compile(
     r'(?:Binder|Catalog|Parser) Error: .*|The column "\w+" in BatchData does not exist'
     r"|(?:Unrecognized name|Not found: (?:Table|Dataset)|Syntax error|No matching signature).*"
@@ -104,26 +104,28 @@ def run_border(
     if not suites:
         return []
     datasets = datasets or {}
-    batches = {suite.name: _batch_query(suite, datasets, loaded_since) for suite in suites}
+    batches = {suite.name: batch_query(suite, datasets, loaded_since) for suite in suites}
     outcomes = _validate(suites, batches, datasets, connection_string)
     return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
 
 
-def _batch_query(
-    suite: Suite, datasets: Mapping[str, str], loaded_since: datetime | None
-) -> str:
-    """The rows that a suite is about; a raw row counts only if its load is recorded."""
+def batch_query(suite: Suite, datasets: Mapping[str, str], loaded_since: datetime | None) -> str:
+    """The rows a suite is about. Of raw, those that count: on record as loaded, not taken back."""
     table = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
     if suite.layer != "raw":
         return f"select * from {table}"
-    condition = ""
+    loads = f"{datasets.get('raw', 'raw')}.loads"
+    since = ""
     if loaded_since is not None:
         moment = loaded_since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
-        condition = f" where loaded_at >= timestamp '{moment}'"
-    loads = f"{datasets.get('raw', 'raw')}.loads"
+        since = f" and loaded_at >= timestamp '{moment}'"
+    not_rejected = f"load_id not in (select load_id from {loads} where status = 'rejected')"
     if suite.table == "loads":
-        return f"select * from {loads}{condition}"
-    return f"select * from {table} where load_id in (select load_id from {loads}{condition})"
+        return f"select * from {loads} where {not_rejected}{since}"
+    return (
+        f"select * from {table} where {not_rejected} "
+        f"and load_id in (select load_id from {loads} where status = 'loaded'{since})"
+    )
 
 
 def _validate(
@@ -134,9 +136,9 @@ def _validate(
 ) -> dict[str, list[Any]]:
     """Great Expectations' own results by suite name."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    import great_expectations as gx
     from trueline.quality import duckdb_dialect
 
     duckdb_dialect.register()
@@ -185,16 +187,22 @@ def _gx_suite(suite: Suite, datasets: Mapping[str, str]) -> Any:
                 "meta": {"position": position},
             }
         )
-    built = gx.ExpectationSuite(name=suite.name, expectations=expectations)
-    # An expectation that it cannot build is left out by Great Expectations with a line in the log.
-    taken = {each.meta["position"] for each in built.expectations}
+    fix = "Check type and kwargs of its expectations against Great Expectations' reference."
+    try:
+        built = gx.ExpectationSuite(name=suite.name, expectations=expectations)
+    except ValueError as error:
+        # Pydantic's message: the expectation's class and what it says of the arguments.
+        raise ConfigurationError(
+            f"Great Expectations refuses an expectation: {' '.join(str(error).split())}",
+            where=str(suite.path),
+            fix=fix,
+        ) from None
+    # An expectation it does not know is left out by Great Expectations, with a line in the log.
+    taken = {each.meta["position"] for each in built.expectations if each.meta}
     for position, expectation in enumerate(suite.expectations):
         if position not in taken:
             raise ConfigurationError(
-                f"Great Expectations does not take {expectation.type} with the arguments "
-                f"{', '.join(expectation.kwargs) or '(none)'}.",
-                where=str(suite.path),
-                fix="Check type and kwargs of that expectation against its reference.",
+                f"Great Expectations knows no {expectation.type}.", where=str(suite.path), fix=fix
             )
     return built
 

@@ -30,7 +30,8 @@ COLOURS = {
 _INK = "#334155"
 _QUIET = "#cbd5e1"
 _FONT = "Helvetica, Arial, sans-serif"
-_LABELS_WIDTH = 190
+# Wider than the labels are here: the reader's own font may be a fifth wider than ours.
+_LABELS_WIDTH = 208
 _BARS_WIDTH = 235
 
 
@@ -60,63 +61,73 @@ def spend_and_cost(rows: Sequence[Row]) -> str:
     import altair as alt
 
     paid = [row for row in rows if row["spend_amount"]]
-    values = [
-        {
-            "campaign": f"{number}",
-            "name": _short(campaign_label(row)),
-            "spend": float(row["spend_amount"]),
-            "spend_text": figures.money(row["spend_amount"]),
-            "cost": float(row["cost_per_qualified_opportunity"] or 0),
-            "cost_text": (
-                "none yet"
-                if row["cost_per_qualified_opportunity"] is None
-                else figures.money(row["cost_per_qualified_opportunity"])
-            ),
-        }
-        for number, row in enumerate(paid)
-    ]
     opportunities = sum((row["qualified_opportunities"] for row in paid), Decimal(0))
-    together = (
-        float(sum((row["spend_amount"] for row in paid), Decimal(0)) / opportunities)
-        if opportunities
-        else None
-    )
-    data = alt.Data(values=values)
-    order = [value["campaign"] for value in values]
-
-    def panel(field: str, title: str, colour: str, width: int, axis: alt.Axis | None) -> Any:
-        base = alt.Chart(data, width=width, height={"step": 26}).encode(
-            y=alt.Y("campaign:N", sort=order, title=None, axis=axis)
-        )
-        highest = max((value[field] for value in values), default=1) or 1
-        x = alt.X(f"{field}:Q", title=None, axis=None, scale=alt.Scale(domain=[0, highest * 1.35]))
-        bars = base.mark_bar(color=colour, height=14, cornerRadiusEnd=2).encode(x=x)
-        text = base.mark_text(align="left", dx=5, color=_INK).encode(
-            x=x, text=alt.Text(f"{field}_text:N")
-        )
-        layers = [bars, text]
-        if field == "cost" and together is not None:
-            rule = alt.Chart(alt.Data(values=[{"cost": together}])).mark_rule(
-                strokeDash=[3, 3], color=_INK
-            )
-            layers.insert(1, rule.encode(x=x))
-        heading = alt.TitleParams(title, anchor="start", fontSize=12, fontWeight="normal")
-        return alt.layer(*layers).properties(title=heading)
-
-    names = {value["campaign"]: value["name"] for value in values}
-    named = alt.Axis(
-        labelExpr=f"{_js_object(names)}[datum.value]",
+    spend = sum((row["spend_amount"] for row in paid), Decimal(0))
+    # Two campaigns may share a name: the axis is by place, and labelled with the names.
+    names = [_short(campaign_label(row)) for row in paid]
+    lines = [_paid_line(str(place), row) for place, row in enumerate(paid)]
+    axis = alt.Axis(
+        labelExpr=f"{json.dumps(names)}[datum.value]",
+        minExtent=_LABELS_WIDTH,
         labelLimit=_LABELS_WIDTH,
         ticks=False,
         domain=False,
         labelPadding=8,
     )
-    chart = alt.hconcat(
-        panel("spend", "Spend", _QUIET, 130, named),
-        panel("cost", "Cost per qualified opportunity", COLOURS["qualified"], 190, None),
-        spacing=18,
+    left = _bars(lines, "spend", "Spend", _QUIET, width=130, axis=axis)
+    right = _bars(
+        lines,
+        "cost",
+        "Cost per qualified opportunity",
+        COLOURS["qualified"],
+        width=190,
+        together=float(spend / opportunities) if opportunities else None,
     )
-    return _svg(chart)
+    return _svg(alt.hconcat(left, right, spacing=18))
+
+
+def _paid_line(place: str, row: Row) -> dict[str, Any]:
+    cost = row["cost_per_qualified_opportunity"]
+    return {
+        "place": place,
+        "spend": float(row["spend_amount"]),
+        "spend_text": figures.money(row["spend_amount"]),
+        "cost": float(cost or 0),
+        "cost_text": "none yet" if cost is None else figures.money(cost),
+    }
+
+
+def _bars(
+    lines: Sequence[dict[str, Any]],
+    field: str,
+    title: str,
+    colour: str,
+    *,
+    width: int,
+    axis: alt.Axis | None = None,
+    together: float | None = None,
+) -> Any:
+    """One panel of horizontal bars with their figures; ``together`` draws a dashed line."""
+    import altair as alt
+
+    highest = max(*(line[field] for line in lines), together or 0.0, 1.0)
+    x = alt.X(f"{field}:Q", title=None, axis=None, scale=alt.Scale(domain=[0, highest * 1.35]))
+    order = [line["place"] for line in lines]
+    base = alt.Chart(alt.InlineData(values=list(lines)), width=width, height={"step": 26}).encode(
+        x=x, y=alt.Y("place:N", sort=order, title=None, axis=axis)
+    )
+    layers = [base.mark_bar(color=colour, height=14, cornerRadiusEnd=2)]
+    if together is not None:
+        layers.append(
+            alt.Chart(alt.InlineData(values=[{field: together}]))
+            .mark_rule(strokeDash=[3, 3], color=_INK)
+            .encode(x=x)
+        )
+    layers.append(
+        base.mark_text(align="left", dx=5, color=_INK).encode(text=alt.Text(f"{field}_text:N"))
+    )
+    heading = alt.TitleParams(title, anchor="start", fontSize=12, fontWeight="normal")
+    return alt.layer(*layers).properties(title=heading)
 
 
 def _pillar(label: str, value: Decimal, kind: str) -> dict[str, Any]:
@@ -144,18 +155,26 @@ def _bar(label: str, start: Decimal, end: Decimal, kind: str, text: str) -> dict
     }
 
 
-def _waterfall_chart(bars: Sequence[Mapping[str, Any]]) -> alt.LayerChart:
+def _waterfall_chart(bars: Sequence[Mapping[str, Any]]) -> Any:
     import altair as alt
 
     lowest = min(0.0, *(bar["low"] for bar in bars))
     highest = max(1.0, *(bar["high"] for bar in bars))
     scale = alt.Scale(domain=[lowest, highest + (highest - lowest) * 0.22], nice=False)
-    base = alt.Chart(alt.Data(values=list(bars)), width=_BARS_WIDTH, height={"step": 21}).encode(
+    base = alt.Chart(
+        alt.InlineData(values=list(bars)), width=_BARS_WIDTH, height={"step": 21}
+    ).encode(
         y=alt.Y(
             "label:N",
             sort=[bar["label"] for bar in bars],
             title=None,
-            axis=alt.Axis(ticks=False, domain=False, labelLimit=_LABELS_WIDTH, labelPadding=8),
+            axis=alt.Axis(
+                ticks=False,
+                domain=False,
+                minExtent=_LABELS_WIDTH,
+                labelLimit=_LABELS_WIDTH,
+                labelPadding=8,
+            ),
         )
     )
     drawn = base.mark_bar(height=13, cornerRadius=1).encode(
@@ -187,9 +206,4 @@ def _svg(chart: Any) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 30 else f"{name[:29].rstrip()}…"
-
-
-def _js_object(names: Mapping[str, str]) -> str:
-    """A Vega expression literal; JSON quoting is safe there."""
-    return json.dumps(names)
+    return name if len(name) <= 27 else f"{name[:26].rstrip()}…"

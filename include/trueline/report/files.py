@@ -19,10 +19,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 def to_json(report: Report) -> str:
     """``{"rows": [...], "totals": {...}, "by": ..., "provenance": {...}}``, one row a line."""
-    rows = ",\n  ".join(_json(row) for row in report.rows)
+    rows = ",\n  ".join(json_text(row) for row in report.rows)
     return (
-        f'{{"rows": [\n  {rows}\n ],\n "totals": {_json(report.totals)},\n'
-        f' "by": {_json(report.by)},\n "provenance": {_json(asdict(report.provenance))}}}\n'
+        f'{{"rows": [\n  {rows}\n ],\n "totals": {json_text(report.totals)},\n'
+        f' "by": {json_text(report.by)},\n "provenance": {json_text(asdict(report.provenance))}}}\n'
     )
 
 
@@ -33,7 +33,9 @@ def to_csv(report: Report) -> str:
     """
     columns = [name for name, value in report.totals.items() if not isinstance(value, Mapping)]
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # With both characters in the line end, a cell that holds either is quoted: a name cannot start
+    # a line of its own.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(row[name]) for name in columns] for row in report.rows)
     return text.getvalue()
@@ -48,14 +50,14 @@ def _cell(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """JSON text with Decimal as a number of exactly its digits, which ``json`` cannot write."""
     if isinstance(value, Decimal):
         return _digits(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(k)}: {_json(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(k)}: {json_text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(_json, value)) + "]"
+        return "[" + ", ".join(map(json_text, value)) + "]"
     if isinstance(value, date):
         return json.dumps(value.isoformat())
     return json.dumps(value, ensure_ascii=False)

@@ -42,6 +42,8 @@ RATIOS = (
     ("qualified_to_opportunity_rate", "qualified_opportunities", "qualified_leads"),
     ("roas", "won_amount", "spend_amount"),
 )
+# Not told means unknown here, not nothing: one unknown part makes the total unknown.
+_UNKNOWN_IF_ANY_PART_IS = frozenset({"spend_amount", "spend_reported"})
 # The scale of NUMERIC: a ratio has the same nine decimals wherever it is made.
 _NUMERIC_STEP = Decimal("0.000000001")
 _DIGITS = 50
@@ -229,13 +231,14 @@ def _sql(name: str) -> str:
 
 
 def _added_up(rows: Sequence[Row]) -> Row:
-    """The exact sum of every column; None where no row has a figure."""
+    """The exact sum of every column; None where no row has a figure, or one of the spends."""
     totals: Row = {}
     with localcontext(prec=_DIGITS):
         for name in rows[0]:
             if name not in KEYS:
                 told = [row[name] for row in rows if row[name] is not None]
-                totals[name] = sum(told[1:], told[0]) if told else None
+                is_unknown = not told or (name in _UNKNOWN_IF_ANY_PART_IS and len(told) < len(rows))
+                totals[name] = None if is_unknown else sum(told[1:], told[0])
     return totals
 
 

@@ -141,9 +141,9 @@ def _numbers(total: Row) -> list[dict[str, str]]:
             "name": "Real leads",
             "value": figures.count(total["real_leads"]),
             "note": (
-                f"{figures.count(total['real_leads_reported'])} at campaigns with claims "
-                f"({figures.rate(total['pixel_to_real_rate'])} of them), "
-                f"{figures.count(unclaimed)} from channels that nobody claims"
+                f"{figures.count(total['real_leads_reported'])} where platforms claim: "
+                f"{figures.rate(total['pixel_to_real_rate'])} of the claims. "
+                f"{figures.count(unclaimed)} came by other channels"
             ),
         },
         {

@@ -42,7 +42,7 @@ class Step:
 # In the order of the ledger: pixel_conversions, then every step, gives real_leads. The three parts
 # of claimed_not_observed stand for it: they are what a reader can act on.
 GAP_PIXEL_TO_REAL = (
-    Step("observed_without_claim", +1, "Seen,\nno\nclaim", "Seen by our tag, claimed by nobody"),
+    Step("observed_without_claim", +1, "Seen,\nno\nclaim", "Seen, but claimed by nobody"),
     Step("view_through", -1, "View\nonly", "Claimed after a view only"),
     Step("day_shift", -1, "Other\nday", "Claimed under another day"),
     Step("claimed_not_observed_rest", -1, "Not\nseen", "Claimed, not seen by our tag"),
@@ -101,8 +101,8 @@ DEFINITIONS = (
     ),
     (
         "Day",
-        "A lead counts on the day it came in, also when it qualifies or buys much later; "
-        "so the newest days still grow at the right-hand end.",
+        "A lead counts on the day it came in, also when it qualifies or buys much later: the "
+        "newest days still gain qualified leads, opportunities and customers.",
     ),
     ("Waiting for the CRM", "A submission too young for its CRM record to be expected already."),
     (
@@ -112,8 +112,8 @@ DEFINITIONS = (
     ),
     (
         "Claimed, not seen by our tag",
-        "Claims without a matching submission. Negative claims of this kind mean the tag saw more "
-        "than the platform claims.",
+        "Claims without a matching submission. A plus means that the tag saw more than the "
+        "platform claims.",
     ),
     ("Already a lead", "A submission of somebody who has long been a lead."),
     (
@@ -122,7 +122,11 @@ DEFINITIONS = (
         "form visit the platform claims. Over all channels the two cancel exactly.",
     ),
     ("Return on ad spend", "Won amount divided by spend."),
-    ("–", "Cannot be computed: nothing to divide by, or no platform claims anything there."),
+    (
+        "–",
+        "Cannot be computed: nothing to divide by, no platform claims anything there, or some of "
+        "the spend is in a currency without a known rate.",
+    ),
 )
 
 
@@ -132,8 +136,10 @@ def channel_label(platform: str) -> str:
 
 def campaign_label(row: dict[str, Any]) -> str:
     """The campaign's name, or the channel's where a channel has no campaigns."""
-    if row["campaign_id"] in ("(none)", "(all)"):
+    if row["campaign_id"] in ("(none)", "(all)", row["platform"]):
         return channel_label(row["platform"])
+    if row["campaign_id"] == "unknown":
+        return "Campaign unknown"
     return printable(row["campaign_name"] or row["campaign_id"])
 
 

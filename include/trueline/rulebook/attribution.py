@@ -104,7 +104,9 @@ class AttributionRules(Strict):
             *((f"claim_goals {m.conversion_action}", m.goal) for m in self.claim_goals),
         ):
             if goal not in goals:
-                raise ValueError(f"{what} names the goal {goal!r}; known: {', '.join(sorted(goals))}")
+                raise ValueError(
+                    f"{what} names the goal {goal!r}; known: {', '.join(sorted(goals))}"
+                )
         if not self.conversion_goals[self.default_goal].makes_lead:
             raise ValueError(f"default_goal {self.default_goal!r} must have makes_lead: true")
         used = {

@@ -117,9 +117,7 @@ def _expand(value: Any, path: Path) -> Any:
     return _ENV.sub(replace, value)
 
 
-def _describe(
-    problem: Any, root: yaml.Node, path: Path, model: type[BaseModel]
-) -> tuple[str, str]:
+def _describe(problem: Any, root: yaml.Node, path: Path, model: type[BaseModel]) -> tuple[str, str]:
     """(file:line, sentence) for one pydantic problem."""
     location = problem["loc"]
     node, trail = _follow(root, location)
@@ -136,9 +134,7 @@ def _describe(
         return where, f"The setting {'.'.join(map(str, location))!r} is missing. Add it."
     value = problem.get("input")
     shown = (
-        "a value"
-        if _SECRET_NAME.search(name) or isinstance(value, (dict, list))
-        else repr(value)
+        "a value" if _SECRET_NAME.search(name) or isinstance(value, (dict, list)) else repr(value)
     )
     reason = problem["msg"].removeprefix("Value error, ")
     return where, f"{name} is {shown}: {reason}."
@@ -147,18 +143,28 @@ def _describe(
 def _follow(root: yaml.Node, location: tuple[Any, ...]) -> tuple[yaml.Node, list[Any]]:
     """The deepest YAML node that ``location`` names, and the part of it that exists in the file."""
     node, trail = root, []
+    tag_seen_at: yaml.Node | None = None
     for part in location:
         if isinstance(node, yaml.MappingNode):
+            if node is not tag_seen_at and part in _discriminators(node):
+                # pydantic puts the chosen kind into the path; it is no key of the file.
+                tag_seen_at = node
+                continue
             for key, value in node.value:
                 if key.value == str(part):
                     # The key's own line: a scalar's value may start on the next one.
-                    node = value if isinstance(value, (yaml.MappingNode, yaml.SequenceNode)) else key
+                    is_block = isinstance(value, (yaml.MappingNode, yaml.SequenceNode))
+                    node = value if is_block else key
                     trail.append(part)
                     break
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
             node = node.value[part]
             trail.append(part)
     return node, trail
+
+
+def _discriminators(node: yaml.MappingNode) -> set[str]:
+    return {value.value for key, value in node.value if key.value in ("type", "engine")}
 
 
 def _known_keys(model: Any, trail: list[Any]) -> list[str]:

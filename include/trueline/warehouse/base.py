@@ -19,7 +19,7 @@ class Reader(Protocol):
     """Reads; never changes anything."""
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
-        """Rows of a BigQuery-dialect query as dicts; DATE, aware UTC datetime, Decimal, int, str."""
+        """Rows of a BigQuery query as dicts of date, aware UTC datetime, Decimal, int, str."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -60,9 +60,9 @@ class Warehouse(Protocol):
         """
         ...
 
-    def transaction(self, *, labels: Mapping[str, str] | None = None) -> (
-        AbstractContextManager[Transaction]
-    ): ...
+    def transaction(
+        self, *, labels: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Transaction]: ...
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
 
@@ -70,6 +70,12 @@ class Warehouse(Protocol):
         """Show the tables to readers, all at once; returns where."""
         ...
 
-    def quality_connection(self) -> tuple[str, Mapping[str, str]]:
-        """SQLAlchemy address for the gates and layer → schema names there."""
+    def for_quality(
+        self, *, published: bool
+    ) -> AbstractContextManager[tuple[str, Mapping[str, str]]]:
+        """SQLAlchemy address and layer → schema names, for the gates to read by themselves.
+
+        Args:
+            published: Look at what readers see instead of the newest build.
+        """
         ...

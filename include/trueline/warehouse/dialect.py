@@ -27,7 +27,7 @@ def _numeric_keeps_nine_decimals(node: exp.Expression) -> exp.Expression:
 
 
 def _timestamp_diff_counts_whole_units(node: exp.Expression) -> exp.Expression:
-    # DuckDB's date_diff counts boundaries crossed (23:59 to 00:01 is one day), BigQuery whole units.
+    # DuckDB's date_diff counts boundaries (23:59 to 00:01 is a day), BigQuery whole units.
     if isinstance(node, exp.TimestampDiff):
         unit = exp.Literal.string(str(node.args["unit"].name).lower())
         return exp.Anonymous(this="date_sub", expressions=[unit, node.expression, node.this])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from trueline.errors import ConfigurationError, PermanentError
-from trueline.model.catalog import LAYERS, Table
+from trueline.model.catalog import Table
 from trueline.settings.profile import DuckDBSettings
 from trueline.warehouse.base import Rows
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+# Every statement as written, in BigQuery's dialect: the static gate listens to it.
+statement_log = logging.getLogger("trueline.statements")
 RESTRICTED_LAYER = "raw_restricted"
-# Readers get what explains a number down to its rows; raw and staging stay with the writer.
+# Readers of the snapshot before may still have it open.
 _KEEP_SNAPSHOTS = 3
 
 
@@ -52,9 +54,8 @@ class DuckDBConnection:
                 f"insert into {table.key} ({', '.join(names)}) values ({marks})", values
             )
 
-    def _run(
-        self, sql: str, params: Mapping[str, Any] | None
-    ) -> duckdb.DuckDBPyConnection:
+    def _run(self, sql: str, params: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
+        statement_log.debug("%s", sql)
         text = to_duckdb(sql)
         # DuckDB refuses parameters that the statement does not use.
         used = {name: value for name, value in (params or {}).items() if f"${name}" in text}
@@ -96,11 +97,12 @@ class DuckDBWarehouse(DuckDBConnection):
             connection = _connect(folder / "warehouse.duckdb", settings)
             restricted = _connect(restricted_path, settings)
             restricted_path.chmod(0o600)
+            warehouse = cls(folder, settings, connection, restricted)
             try:
-                yield cls(folder, settings, connection, restricted)
+                yield warehouse
             finally:
                 restricted.close()
-                connection.close()
+                warehouse.raw.close()
 
     def ensure_tables(self, tables: Iterable[Table]) -> None:
         for table in tables:
@@ -146,9 +148,7 @@ class DuckDBWarehouse(DuckDBConnection):
             )
 
     @contextmanager
-    def transaction(
-        self, *, labels: Mapping[str, str] | None = None
-    ) -> Iterator[DuckDBConnection]:
+    def transaction(self, *, labels: Mapping[str, str] | None = None) -> Iterator[DuckDBConnection]:
         self.raw.execute("begin transaction")
         try:
             yield self
@@ -180,11 +180,20 @@ class DuckDBWarehouse(DuckDBConnection):
             old.unlink(missing_ok=True)
         return str(target)
 
-    def quality_connection(self) -> tuple[str, Mapping[str, str]]:
-        # The gates open the file by themselves: what this connection holds has to be on disk.
-        self.raw.execute("checkpoint")
-        address = f"duckdb+trueline_buffered:///{self.folder / 'warehouse.duckdb'}"
-        return address, {layer: layer for layer in LAYERS}
+    @contextmanager
+    def for_quality(self, *, published: bool) -> Iterator[tuple[str, Mapping[str, str]]]:
+        from trueline.quality.duckdb_dialect import connection_string
+
+        if published:
+            path = current_snapshot(self.folder)
+            yield connection_string(path), {}
+            return
+        # The gates read through a connection of their own; DuckDB wants one configuration a file.
+        self.raw.close()
+        try:
+            yield connection_string(self.folder / "warehouse.duckdb"), {}
+        finally:
+            self.raw = _connect(self.folder / "warehouse.duckdb", self.settings)
 
     def _home_of(self, layer: str) -> duckdb.DuckDBPyConnection:
         return self.restricted if layer == RESTRICTED_LAYER else self.raw
@@ -199,14 +208,7 @@ class DuckDBReader(DuckDBConnection):
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        current = folder / "published" / "current"
-        if not current.exists():
-            raise ConfigurationError(
-                "Nothing has been published yet.",
-                where=str(folder),
-                fix="Run the pipeline first: trueline run, or the DAG build_funnel.",
-            )
-        return cls(current.resolve())
+        return cls(current_snapshot(folder))
 
     def __enter__(self) -> Self:
         return self
@@ -218,6 +220,22 @@ class DuckDBReader(DuckDBConnection):
         trace: TracebackType | None,
     ) -> None:
         self.raw.close()
+
+
+def current_snapshot(folder: Path) -> Path:
+    """The file that readers open.
+
+    Raises:
+        ConfigurationError: nothing has been published yet.
+    """
+    current = folder / "published" / "current"
+    if not current.exists():
+        raise ConfigurationError(
+            "Nothing has been published yet.",
+            where=str(folder),
+            fix="Run the pipeline first: trueline run, or the DAG build_funnel.",
+        )
+    return current.resolve()
 
 
 def in_memory() -> DuckDBConnection:

@@ -10,23 +10,23 @@ from trueline.settings.profile import BigQuerySettings, Profile
 from trueline.warehouse.base import Reader, Warehouse
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
+    from trueline.warehouse.bigquery import BigQueryAccess
 
 
 @contextmanager
 def open_warehouse(
-    profile: Profile, *, purpose: str, client: Client | None = None
+    profile: Profile, *, purpose: str, client: BigQueryAccess | None = None
 ) -> Iterator[Warehouse]:
     """The profile's warehouse for writing; on DuckDB this waits for the writer before.
 
     Args:
         purpose: Who writes, for those who have to wait, for example ``build run 42``.
-        client: A BigQuery client; by default one with the environment's own credentials.
+        client: BigQuery client and credentials; by default the environment's own.
     """
     if isinstance(profile.warehouse, BigQuerySettings):
-        from trueline.warehouse.bigquery import BigQueryWarehouse, default_client
+        from trueline.warehouse.bigquery import BigQueryWarehouse, default_access
 
-        yield BigQueryWarehouse(profile.warehouse, client or default_client(profile.warehouse))
+        yield BigQueryWarehouse(profile.warehouse, client or default_access(profile.warehouse))
         return
     from trueline.warehouse.duckdb import DuckDBWarehouse
 
@@ -35,16 +35,16 @@ def open_warehouse(
 
 
 @contextmanager
-def open_reader(profile: Profile, *, client: Client | None = None) -> Iterator[Reader]:
+def open_reader(profile: Profile, *, client: BigQueryAccess | None = None) -> Iterator[Reader]:
     """The published tables; never waits for a writer and never stops one.
 
     Raises:
         ConfigurationError: nothing has been published yet.
     """
     if isinstance(profile.warehouse, BigQuerySettings):
-        from trueline.warehouse.bigquery import BigQueryReader, default_client
+        from trueline.warehouse.bigquery import BigQueryReader, default_access
 
-        yield BigQueryReader(profile.warehouse, client or default_client(profile.warehouse))
+        yield BigQueryReader(profile.warehouse, client or default_access(profile.warehouse))
         return
     from trueline.warehouse.duckdb import DuckDBReader
 

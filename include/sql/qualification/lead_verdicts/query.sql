@@ -98,23 +98,23 @@ declared_criteria as (
 
     -- Several records of one person: the newest one that declares a criterion speaks for it.
     select
-        lead_key,
-        criterion,
-        declared
-    from records_of_leads
+        records.lead_key,
+        score.criterion,
+        score.declared
+    from records_of_leads as records
     cross join unnest([
-        struct('fit' as criterion, fit as declared),
-        struct('budget' as criterion, budget as declared),
-        struct('authority' as criterion, authority as declared),
-        struct('need' as criterion, need as declared),
-        struct('timing' as criterion, timing as declared),
-        struct('interest' as criterion, interest as declared),
-        struct('intent' as criterion, intent as declared)
-    ])
-    where declared is not null
+        struct('fit' as criterion, records.fit as declared),
+        struct('budget' as criterion, records.budget as declared),
+        struct('authority' as criterion, records.authority as declared),
+        struct('need' as criterion, records.need as declared),
+        struct('timing' as criterion, records.timing as declared),
+        struct('interest' as criterion, records.interest as declared),
+        struct('intent' as criterion, records.intent as declared)
+    ]) as score
+    where score.declared is not null
     qualify row_number() over (
-        partition by lead_key, criterion
-        order by crm_created_at desc, crm, crm_record_id desc
+        partition by records.lead_key, score.criterion
+        order by records.crm_created_at desc, records.crm, records.crm_record_id desc
     ) = 1
 
 ),

@@ -47,7 +47,10 @@ headline as (
             '(all)'
         ) as campaign_name,
 
-        sum(funnel_daily.spend_amount) as spend_amount,
+        -- Spend in a currency without a rate is unknown, and so is every sum it belongs to.
+        if(
+            countif(funnel_daily.spend_amount is null) = 0, sum(funnel_daily.spend_amount), null
+        ) as spend_amount,
         sum(funnel_daily.impressions) as impressions,
         sum(funnel_daily.clicks) as clicks,
 
@@ -95,8 +98,12 @@ headline as (
         sum(funnel_daily.won_amount) as won_amount,
 
         -- A claim that was never reported is not a claim of zero: such rows leave the pixel ratios.
-        sum(
-            if(funnel_daily.claim_state = 'reported', funnel_daily.spend_amount, 0)
+        if(
+            countif(
+                funnel_daily.claim_state = 'reported' and funnel_daily.spend_amount is null
+            ) = 0,
+            sum(if(funnel_daily.claim_state = 'reported', funnel_daily.spend_amount, 0)),
+            null
         ) as spend_reported,
         sum(
             if(funnel_daily.claim_state = 'reported', funnel_daily.real_leads, 0)

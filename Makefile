@@ -1,0 +1,53 @@
+# One verb each. Every target does its own set-up; nothing but Python 3.11 and make is needed.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup demo up test lint soak bench clean distclean lock
+
+help: ## what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## install the locked packages into .venv
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or say make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages (about 2 GB, a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+demo: $(STAMP) ## the whole pipeline on a simulated company, about four minutes
+	@$(BIN)/python -m demo run
+
+up: $(STAMP) ## Airflow's pages and the sandbox on 127.0.0.1, until Ctrl-C
+	@$(BIN)/python -m demo up
+
+test: $(STAMP) ## all tests, under twelve minutes
+	@$(BIN)/python -m pytest -m "not soak"
+
+soak: $(STAMP) ## long fault runs
+	@$(BIN)/python -m pytest -m soak
+
+lint: $(STAMP) ## style, types, words, and every SQL statement by the real GoogleSQL analyser
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m tests.lint
+	@$(BIN)/python -m tests.googlesql
+
+bench: $(STAMP) ## how long things take, printed
+	@$(BIN)/python -m bench
+
+clean: ## remove what make made; .venv stays (make distclean removes it too)
+	@rm -rf .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	@rm -rf $(VENV)
+
+lock: ## write requirements.lock anew (needs uv)
+	@uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev --no-header pyproject.toml --output-file requirements.lock

@@ -1,0 +1,68 @@
+"""Command line of the demo: ``python -m demo run | up | stop-check``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from trueline.errors import TruelineError
+
+from demo.errors import DemoError
+from demo.home import DemoHome
+from demo.processes import describe, leftovers, running_owner, stop_leftovers
+
+
+def main() -> int:
+    """Run one command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="the whole demo, from nothing to the report")
+    commands.add_parser("up", help="sandbox and Airflow in the foreground, until Ctrl-C")
+    commands.add_parser("stop-check", help="exit code 1 if a killed demo left processes behind")
+    command = parser.parse_args().command
+    home = DemoHome()
+    try:
+        return _stop_check(home) if command == "stop-check" else _start(command, home)
+    except (DemoError, TruelineError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.", file=sys.stderr)
+        # Ctrl-C is how `up` is meant to end; `run` was cut short.
+        return 0 if command == "up" else 130
+
+
+def _start(command: str, home: DemoHome) -> int:
+    owner = running_owner(home)
+    if owner is not None:
+        raise DemoError(
+            f"The demo is running already (process {owner}). Stop it first, with Ctrl-C."
+        )
+    if ended := stop_leftovers(home):
+        print(f"Ended what a killed demo had left behind: {ended}.")
+    # Imported late: the other commands do not need them.
+    if command == "run":
+        from demo.story import run_demo
+
+        run_demo(home)
+    else:
+        from demo.upkeep import keep_up
+
+        keep_up(home)
+    return 0
+
+
+def _stop_check(home: DemoHome) -> int:
+    owner = running_owner(home)
+    found = leftovers(home)
+    if owner is not None:
+        print(f"The demo is at work (process {owner}).")
+    elif found:
+        print(f"A killed demo left these behind: {describe(found)}. The next start ends them.")
+    else:
+        print("Nothing of the demo is running.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,285 @@
+"""The verbs. Exit codes: 0 done, 1 the data or a platform says no, 2 a setting has to change."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+
+from trueline import __version__
+from trueline.cli import sql_verbs
+from trueline.cli.output import Format, emit
+from trueline.errors import ConfigurationError, TruelineError
+from trueline.redaction import RedactingFilter, redact
+from trueline.settings.profile import Profile, load_profile
+from trueline.windows import Window, parse_day, utc_now
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Pixel conversions, real leads and qualified leads side by side, both gaps explained.",
+)
+key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed personal data.")
+app.add_typer(sql_verbs.app, name="sql")
+app.add_typer(key_app, name="key")
+
+ProfileOption = Annotated[
+    Path | None,
+    typer.Option("--profile", help="Profile to use; default $TRUELINE_PROFILE, then config/."),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json else.")]
+Border = Literal["raw", "marts", "activation"]
+
+
+def main() -> None:
+    """Run the command line; errors are sentences, never traces."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except TruelineError as error:
+        typer.echo(redact(str(error)), err=True)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except Exception as error:
+        # Click's own usage errors know how to show themselves.
+        if hasattr(error, "show"):
+            error.show()
+            sys.exit(getattr(error, "exit_code", 2))
+        raise
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"trueline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(message)s",
+        stream=sys.stderr,
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())
+
+
+@app.command()
+def run(
+    profile: ProfileOption = None,
+    window_start: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.")] = None,
+    window_end: Annotated[str | None, typer.Option(help="Last day; default yesterday.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only these sources.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Pretend that it is this moment.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Ingest all sources, check, build, check, publish: the whole daily run in one process."""
+    from trueline import pipeline
+
+    chosen = load_profile(profile)
+    window = _window(chosen, window_start, window_end)
+    rows: list[dict[str, Any]] = []
+
+    def done(step: str, counts: dict[str, Any]) -> None:
+        rows.append({"step": step, "result": counts})
+        if output is Format.TABLE:
+            told = ", ".join(f"{key} {value}" for key, value in counts.items() if key != "rows")
+            typer.echo(f"{step}: {told}")
+
+    for name in source or chosen.sources:
+        summary = pipeline.ingest(
+            chosen, name, window, connection=_connection(chosen, name), run_label="cli"
+        )
+        done(f"ingest {name}", summary.as_dict())
+    done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
+    built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")
+    done("build", built.as_dict())
+    done("gate marts", pipeline.check(chosen, "marts", run_label="cli").as_dict())
+    done("publish", pipeline.publish(chosen, run_label="cli").as_dict())
+    if output is Format.JSON:
+        emit(rows, output, empty="")
+    else:
+        typer.echo("Next: trueline report --by channel")
+
+
+@app.command()
+def report(
+    profile: ProfileOption = None,
+    by: Annotated[str, typer.Option(help="channel, campaign, day, week or month.")] = "campaign",
+    output: Annotated[str, typer.Option("--format", help="table, json, csv or html.")] = "table",
+    first_date: Annotated[str | None, typer.Option(help="First reporting day.")] = None,
+    last_date: Annotated[str | None, typer.Option(help="Last reporting day.")] = None,
+    out: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
+) -> None:
+    """The three numbers side by side, with both gaps by cause."""
+    from trueline.report.files import to_csv, to_json
+    from trueline.report.headline import headline, loads_behind
+    from trueline.warehouse import open_reader
+
+    if output not in ("table", "json", "csv", "html"):
+        raise ConfigurationError(
+            f"There is no format {output!r}.", fix="Use table, json, csv or html."
+        )
+    chosen = load_profile(profile)
+    days = {
+        "first_date": parse_day(first_date, what="--first-date") if first_date else None,
+        "last_date": parse_day(last_date, what="--last-date") if last_date else None,
+    }
+    with open_reader(chosen) as reader:
+        figures = headline(reader, by, **days)  # type: ignore[arg-type]
+        if output == "table":
+            from trueline.report.table import print_report
+
+            print_report(figures)
+            return
+        if output == "html":
+            from trueline.report.html import to_html
+
+            by_channel = headline(reader, "channel", **days)
+            by_campaign = headline(reader, "campaign", **days)
+            loads = loads_behind(reader, by_campaign.provenance.as_of)
+            text = to_html(by_channel, by_campaign, loads)
+        else:
+            text = to_json(figures) if output == "json" else to_csv(figures)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8-sig" if output == "csv" else "utf-8", newline="")
+        typer.echo(f"written: {out}")
+
+
+@app.command()
+def check(
+    profile: ProfileOption = None,
+    border: Annotated[
+        list[str] | None, typer.Option(help="raw, marts or activation; default all.")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Run the gates; a broken critical promise ends with exit code 1."""
+    from trueline import pipeline
+    from trueline.quality.gates import GateFailed
+
+    chosen = load_profile(profile)
+    rows: list[dict[str, Any]] = []
+    closed: list[GateFailed] = []
+    for name in border or ("raw", "marts", "activation"):
+        if name not in ("raw", "marts", "activation"):
+            raise ConfigurationError(
+                f"There is no border {name!r}.", fix="Use raw, marts or activation."
+            )
+        try:
+            results = pipeline.check(chosen, name, run_label="cli").results  # type: ignore[arg-type]
+            unkept = [result for result in results if not result.success]
+            kept = len(results) - len(unkept)
+        except GateFailed as error:
+            closed.append(error)
+            unkept, kept = [*error.failed, *error.broken], None
+        rows.append({"border": name, "expectation": "promises kept", "kept": kept})
+        rows += [
+            {
+                "border": name,
+                "expectation": f"{result.suite}: {result.expectation}",
+                "severity": result.severity,
+                "state": "broken" if result.exception is not None else "failed",
+                "unexpected_rows": result.unexpected_rows,
+                "why": result.why,
+            }
+            for result in unkept
+        ]
+    names = ("border", "expectation", "kept", "severity", "state", "unexpected_rows", "why")
+    emit([{name: row.get(name) for name in names} for row in rows], output, empty="")
+    if closed:
+        raise closed[0]
+
+
+@app.command()
+def loads(
+    profile: ProfileOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="Newest loads to show.")] = 50,
+    reject: Annotated[str | None, typer.Option(help="Take this load back.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is taken back.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """What came in: per load received, loaded, quarantined by reason, and the files skipped."""
+    from trueline.pipeline import reject_load
+    from trueline.pipeline.loads import newest_loads
+
+    chosen = load_profile(profile)
+    if reject:
+        if not reason:
+            raise ConfigurationError("A rejection needs a reason.", fix="Add --reason.")
+        reject_load(chosen, reject, reason)
+    emit(newest_loads(chosen, limit), output, empty="Nothing was loaded yet.")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def sandbox(
+    context: typer.Context,
+    verb: Annotated[str, typer.Argument(help="serve or generate")],
+    profile: ProfileOption = None,
+) -> None:
+    """The simulated company: serve its platforms' APIs, or generate its files."""
+    import subprocess
+
+    from trueline.paths import home
+
+    if not (home() / "sandbox").is_dir():
+        raise ConfigurationError(
+            "The sandbox is not part of an installed package.", fix="Run from a checkout."
+        )
+    command = [sys.executable, "-m", "sandbox", verb, *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=home(), check=False).returncode)
+
+
+@key_app.command("create")
+def create_key(
+    path: Annotated[Path, typer.Argument(help="File to write.")],
+    profile: ProfileOption = None,
+) -> None:
+    """Make a random identity key, readable by you alone. Keep it: another key, other people."""
+    from trueline.identity_keys import create_identity_key_file
+
+    existed = path.exists()
+    create_identity_key_file(path)
+    typer.echo(f"{'kept the existing key' if existed else 'written'}: {path}")
+
+
+def _window(profile: Profile, start: str | None, end: str | None) -> Window:
+    today = utc_now().astimezone(ZoneInfo(profile.time_zone)).date()
+    last: date = parse_day(end, what="--window-end") if end else today - timedelta(days=1)
+    return Window(parse_day(start, what="--window-start") if start else last, last)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"--as-of is {text!r}, which is not a moment.", fix="Use 2026-11-20T06:00:00+00:00."
+        ) from None
+
+
+def _connection(profile: Profile, source: str) -> Any:
+    from trueline.connections import connection_from_env
+
+    settings = profile.sources.get(source)
+    return connection_from_env(settings.connection) if settings and settings.connection else None

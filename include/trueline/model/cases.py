@@ -1,0 +1,207 @@
+"""SQL cases: one YAML file tells a story, what is given and what one table must make of it.
+
+``params / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
+does not name are NULL; ``expect`` compares only the columns it names, rows in any order. Rule tables
+and parameters that a case does not give come from the default rulebook, so that most stories need
+neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trueline.errors import ConfigurationError, PermanentError
+from trueline.model.catalog import Table, load_catalog
+from trueline.paths import home
+from trueline.rulebook import load_rulebook
+from trueline.warehouse.base import Transaction
+from trueline.warehouse.ddl import DUCKDB_TYPES
+
+DEFAULT_AS_OF = datetime(2026, 11, 20, 6, tzinfo=UTC)
+_KEYS = {"params", "given", "expect"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One story."""
+
+    path: Path
+    table: Table
+    params: Mapping[str, Any]
+    given: Mapping[str, list[dict[str, Any]]]
+    expect: list[dict[str, Any]]
+
+
+def cases_dir() -> Path:
+    return home() / "tests" / "sql"
+
+
+def find_cases(table: Table) -> list[Path]:
+    return sorted((cases_dir() / table.layer / table.name).glob("*.yaml"))
+
+
+def read_case(path: Path) -> Case:
+    """Read one case.
+
+    Raises:
+        ConfigurationError: the file is not a case, or names tables or columns that do not exist.
+    """
+    key = f"{path.parent.parent.name}.{path.parent.name}"
+    catalog = load_catalog()
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or set(content) - _KEYS or "expect" not in content:
+        raise ConfigurationError(
+            "A case has the keys params, given and expect.", where=str(path), fix="Correct them."
+        )
+    if key not in catalog or catalog[key].query is None:
+        raise ConfigurationError(
+            f"{key} is not a table with a query.", where=str(path), fix="Move the case."
+        )
+    given = content.get("given") or {}
+    for name, rows in {**given, key: content["expect"]}.items():
+        if name not in catalog:
+            raise ConfigurationError(
+                f"There is no table {name}.", where=str(path), fix="Correct its name."
+            )
+        known = {column.name for column in catalog[name].columns}
+        for row in rows or []:
+            for column in row.keys() - known:
+                raise ConfigurationError(
+                    f"{name} has no column {column}.", where=str(path), fix="Correct its name."
+                )
+    return Case(path, catalog[key], content.get("params") or {}, given, content["expect"] or [])
+
+
+def run_case(case: Case) -> list[str]:
+    """Run a case on an empty DuckDB in memory; returns what differs, in words."""
+    from trueline.pipeline.build import rebuild_table
+    from trueline.warehouse.duckdb import in_memory
+
+    connection = in_memory()
+    catalog = load_catalog()
+    names = {case.table.key, *case.table.reads, *case.given}
+    for name in sorted(names):
+        _create(connection, catalog[name])
+    parameters = case_parameters(case)
+    for name, rows in _given_rows(case, parameters).items():
+        table = catalog[name]
+        connection.insert(table, [_typed_row(table, row) for row in rows])
+    if case.table.kind == "report":
+        found = connection.query(case.table.query or "", parameters)
+    else:
+        rebuild_table(connection, case.table, parameters)
+        found = connection.query(f"select * from {case.table.key}")
+    return list(_differences(case, found))
+
+
+def case_parameters(case: Case) -> dict[str, Any]:
+    """Defaults of the default rulebook, overridden by what the case gives."""
+    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    defaults = {
+        **rulebook.parameters(DEFAULT_AS_OF),
+        "reporting_currency": "EUR",
+        "rules_version": "v1",
+    }
+    given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
+    return {**defaults, **given}
+
+
+def _typed_parameter(name: str, value: Any) -> Any:
+    from trueline.model.parameters import PARAMETERS
+
+    if name not in PARAMETERS:
+        raise PermanentError(
+            f"There is no parameter {name!r}.", fix=f"Known: {', '.join(sorted(PARAMETERS))}."
+        )
+    return _typed(PARAMETERS[name], value)
+
+
+def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    rows = {
+        f"rules.{name}": values
+        for name, values in rulebook.tables(lambda value: value, lambda value: value).items()
+        if f"rules.{name}" in case.table.reads
+    }
+    rows.update({name: values or [] for name, values in case.given.items()})
+    return {
+        name: [
+            {"rules_version": parameters["rules_version"], **row}
+            if name.startswith("rules.")
+            else row
+            for row in values
+        ]
+        for name, values in rows.items()
+    }
+
+
+def _create(connection: Transaction, table: Table) -> None:
+    # Without NOT NULL: a story names only the columns that matter to it.
+    columns = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in table.columns)
+    raw = connection.raw  # type: ignore[attr-defined]
+    raw.execute(f"create schema if not exists {table.layer}")
+    raw.execute(f"create table {table.key} ({columns})")
+
+
+def _typed_row(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    types = {column.name: column.type for column in table.columns}
+    return {name: _typed(types[name], value) for name, value in row.items()}
+
+
+def _typed(kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "NUMERIC":
+        return Decimal(str(value))
+    if kind == "STRING":
+        return str(value)
+    if kind == "DATE":
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    if kind == "TIMESTAMP":
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        # YAML reads an unquoted time with offset as naive UTC.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return value
+
+
+def _differences(case: Case, found: list[dict[str, Any]]) -> Iterator[str]:
+    if len(found) != len(case.expect):
+        yield f"expected {len(case.expect)} rows, found {len(found)}"
+    remaining = [{name: _comparable(value) for name, value in row.items()} for row in found]
+    for row in case.expect:
+        wanted = {name: _comparable(value) for name, value in _typed_row(case.table, row).items()}
+        match = next(
+            (
+                index
+                for index, candidate in enumerate(remaining)
+                if all(candidate[name] == value for name, value in wanted.items())
+            ),
+            None,
+        )
+        if match is None:
+            yield f"not found: {_told(wanted)}"
+        else:
+            del remaining[match]
+    if remaining:
+        named = sorted({name for row in case.expect for name in row}) or list(remaining[0])
+        for row in remaining:
+            yield f"not expected: {_told({name: row[name] for name in named})}"
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return value.normalize() + 0
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    return value
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in row.items())

@@ -1,0 +1,22 @@
+"""The steps of a run: ingest, check, build, publish, plan the upload. DAGs and CLI call only these."""
+
+from trueline.pipeline.build import BuildSummary, build
+from trueline.pipeline.check import GateSummary, check
+from trueline.pipeline.ingest import IngestSummary, LoadRecord, ingest, reject_load
+from trueline.pipeline.publish import PublishSummary, publish
+from trueline.pipeline.upload import UploadPlan, plan_upload
+
+__all__ = [
+    "BuildSummary",
+    "GateSummary",
+    "IngestSummary",
+    "LoadRecord",
+    "PublishSummary",
+    "UploadPlan",
+    "build",
+    "check",
+    "ingest",
+    "plan_upload",
+    "publish",
+    "reject_load",
+]

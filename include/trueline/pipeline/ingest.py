@@ -1,0 +1,361 @@
+"""Pull one source's window and append it to raw: everything is counted, nothing is lost.
+
+The rows of a load count from the moment its line stands in ``raw.loads``. A run killed before that
+leaves rows without a load: they are never read, and the next load of the source removes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trueline.connections import Connection
+from trueline.errors import ConfigurationError
+from trueline.identity_keys import IdentityKeys, load_identity_key
+from trueline.model.catalog import load_catalog
+from trueline.settings.profile import Profile
+from trueline.sources.base import Batch, Coverage
+from trueline.sources.registry import build_source
+from trueline.warehouse import Warehouse, open_warehouse
+from trueline.windows import Window, utc_now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trueline.pipeline.arrow import Prepared
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRecord:
+    """One line of ``raw.loads``."""
+
+    load_id: str
+    source: str
+    table_name: str
+    status: str
+    reason: str | None
+    file_name: str | None
+    content_hash: str | None
+    rows_received: int
+    rows_loaded: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSummary:
+    """What one pull brought."""
+
+    source: str
+    window: Window
+    loads: tuple[LoadRecord, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Counts only: this goes to logs and Airflow."""
+        return {
+            "source": self.source,
+            "window": str(self.window),
+            "loads": sum(load.status == "loaded" for load in self.loads),
+            "skipped": sum(load.status == "skipped" for load in self.loads),
+            "rows_received": sum(load.rows_received for load in self.loads),
+            "rows_loaded": sum(load.rows_loaded for load in self.loads),
+            "rows_quarantined": sum(load.rows_quarantined for load in self.loads),
+        }
+
+
+@dataclass(slots=True)
+class _Load:
+    """Batches of one table from one file or pull, while they come in."""
+
+    table: str
+    file_name: str | None
+    content_hash: str | None
+    skipped_reason: str | None = None
+    parts: list[Prepared] = field(default_factory=list)
+    errors: list[Any] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+    received: int = 0
+
+
+def ingest(
+    profile: Profile,
+    source_name: str,
+    window: Window,
+    *,
+    connection: Connection | None = None,
+    run_label: str = "",
+    client: Any = None,
+) -> IngestSummary:
+    """Pull ``window`` of one source and append it to raw.
+
+    Raises:
+        ConfigurationError, RetriableError, PermanentError: nothing of this pull counts then.
+    """
+    settings = profile.sources.get(source_name)
+    if settings is None:
+        raise ConfigurationError(
+            f"There is no source {source_name!r}.",
+            where=str(profile.path),
+            fix=f"Use one of {', '.join(profile.sources)}.",
+        )
+    now = utc_now()
+    window.refuse_future(now, profile.time_zone)
+    keys = identity_keys(profile)
+    purpose = f"ingest {source_name} {run_label}".strip()
+    run_folder = Path(tempfile.mkdtemp(prefix="trueline-ingest-"))
+    try:
+        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+            warehouse.ensure_tables(load_catalog().values())
+            known_hashes = _known_hashes(warehouse)
+        source = build_source(
+            source_name,
+            settings,
+            connection=connection,
+            time_zone=profile.time_zone,
+            root=profile.root,
+            workdir=run_folder,
+            known_hashes=known_hashes,
+            now=now,
+        )
+        # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
+        loads = _collect(source.pull(window), keys)
+        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+            records = _load(
+                warehouse,
+                source_name,
+                window,
+                loads,
+                is_exhaustive=settings.type != "files",
+                run_folder=run_folder,
+            )
+    finally:
+        shutil.rmtree(run_folder, ignore_errors=True)
+    summary = IngestSummary(source_name, window, tuple(records))
+    for load in records:
+        log.info(
+            "%s %s: %d received, %d loaded, %d quarantined%s",
+            load.status,
+            load.file_name or load.table_name,
+            load.rows_received,
+            load.rows_loaded,
+            load.rows_quarantined,
+            f" ({load.reason})" if load.reason else "",
+        )
+    return summary
+
+
+def identity_keys(profile: Profile) -> IdentityKeys:
+    """The keyed hashing of personal values, with the profile's secret."""
+    key_file = profile.settings.identity_key_file
+    return IdentityKeys(
+        load_identity_key(profile.resolve(key_file) if key_file else None),
+        default_region=profile.settings.phone_region,
+    )
+
+
+def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = None) -> None:
+    """Take a load back: from the next build on its rows do not count. Nothing is deleted.
+
+    Raises:
+        ConfigurationError: there is no such load, or it is rejected already.
+    """
+    table = load_catalog()["raw.loads"]
+    with open_warehouse(profile, purpose=f"reject load {load_id}", client=client) as warehouse:
+        warehouse.ensure_tables([table])
+        lines = warehouse.query(
+            "select * from raw.loads where load_id = @load_id order by loaded_at",
+            {"load_id": load_id},
+        )
+        if not lines or lines[-1]["status"] != "loaded":
+            state = lines[-1]["status"] if lines else "not there"
+            raise ConfigurationError(
+                f"The load {load_id!r} is {state}.",
+                fix="See trueline loads for the loads that can be rejected.",
+            )
+        with warehouse.transaction() as transaction:
+            transaction.insert(
+                table,
+                [{**lines[-1], "status": "rejected", "reason": reason, "loaded_at": utc_now()}],
+            )
+
+
+def _known_hashes(warehouse: Warehouse) -> frozenset[str]:
+    rows = warehouse.query(
+        """
+        select content_hash from raw.loads
+        where content_hash is not null
+        qualify row_number() over (partition by load_id order by loaded_at desc) = 1
+            and status = 'loaded'
+        """
+    )
+    return frozenset(row["content_hash"] for row in rows)
+
+
+def _collect(batches: Iterable[Batch], keys: IdentityKeys) -> list[_Load]:
+    from trueline.pipeline.arrow import prepare
+
+    catalog = load_catalog()
+    loads: dict[tuple[str, str | None, str | None, str | None], _Load] = {}
+    for batch in batches:
+        key = (batch.table, batch.file_name, batch.content_hash, batch.skipped_reason)
+        load = loads.setdefault(key, _Load(*key))
+        prepared = prepare(catalog[f"raw.{batch.table}"], batch.records, keys)
+        load.received += len(batch.records) + len(batch.errors)
+        load.parts.append(prepared)
+        load.errors += [*batch.errors, *prepared.errors]
+        load.coverage += batch.coverage
+    return list(loads.values())
+
+
+def _load(
+    warehouse: Warehouse,
+    source: str,
+    window: Window,
+    loads: list[_Load],
+    *,
+    is_exhaustive: bool,
+    run_folder: Path,
+) -> list[LoadRecord]:
+    """Append all loads of one pull under one ``loaded_at``; the ledger lines commit them."""
+    import pyarrow as pa
+
+    from trueline.pipeline.arrow import rows_to_arrow, to_arrow
+
+    catalog = load_catalog()
+    loaded_at = utc_now()
+    known = _known_hashes(warehouse)
+    _remove_orphans(warehouse, source)
+    tables: dict[str, list[pa.Table]] = {}
+    records, coverage, quarantine = [], [], []
+    for number, load in enumerate(loads, start=1):
+        if load.content_hash in known and load.skipped_reason is None:
+            # Another run loaded the same file while this one was reading it.
+            load.skipped_reason = "already_loaded"
+        load_id = _load_id(loaded_at, number)
+        if load.skipped_reason is None:
+            table = catalog[f"raw.{load.table}"]
+            context = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
+            rows = to_arrow(table, load.parts, **context)
+            tables.setdefault(table.key, []).append(rows)
+            _add_restricted(tables, load, load_id, loaded_at, rows_to_arrow)
+            coverage += [
+                {
+                    **context,
+                    "report": covered.report,
+                    "subject": covered.subject,
+                    "account_id": covered.account_id,
+                    "first_date": covered.first_date,
+                    "last_date": covered.last_date,
+                    "is_exhaustive": is_exhaustive,
+                    "complete_until": covered.complete_until,
+                }
+                for covered in dict.fromkeys(load.coverage)
+            ]
+            quarantine += [
+                {
+                    **context,
+                    "table_name": load.table,
+                    "file_name": load.file_name,
+                    "line_number": error.line,
+                    "column_name": error.column,
+                    "reason": error.reason,
+                }
+                for error in load.errors
+            ]
+        records.append(_record(load, load_id, source))
+    if tables:
+        warehouse.load(
+            {key: pa.concat_tables(parts) for key, parts in tables.items()},
+            run_folder=str(run_folder / "dlt"),
+        )
+    with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
+        transaction.insert(catalog["raw.quarantine"], quarantine)
+        transaction.insert(catalog["raw.load_coverage"], coverage)
+        transaction.insert(
+            catalog["raw.loads"],
+            [
+                {
+                    **{name: getattr(record, name) for name in LoadRecord.__slots__},
+                    "window_start": window.start,
+                    "window_end": window.end,
+                    "loaded_at": loaded_at,
+                }
+                for record in records
+            ],
+        )
+    return records
+
+
+def _add_restricted(
+    tables: dict[str, list[pa.Table]],
+    load: _Load,
+    load_id: str,
+    loaded_at: datetime,
+    rows_to_arrow: Any,
+) -> None:
+    catalog = load_catalog()
+    stamp: Mapping[str, Any] = {"load_id": load_id, "loaded_at": loaded_at}
+    restricted = {
+        "raw_restricted.identifiers": [
+            {**identifier, **stamp} for part in load.parts for identifier in part.identifiers
+        ],
+        "raw_restricted.quarantined_rows": [
+            {"line_number": error.line, "raw_row": error.raw_row, **stamp} for error in load.errors
+        ],
+    }
+    for key, rows in restricted.items():
+        if rows:
+            tables.setdefault(key, []).append(rows_to_arrow(catalog[key], rows))
+
+
+def _record(load: _Load, load_id: str, source: str) -> LoadRecord:
+    skipped = load.skipped_reason is not None
+    return LoadRecord(
+        load_id=load_id,
+        source=source,
+        table_name=load.table,
+        status="skipped" if skipped else "loaded",
+        reason=load.skipped_reason,
+        file_name=load.file_name,
+        content_hash=load.content_hash,
+        rows_received=0 if skipped else load.received,
+        rows_loaded=0 if skipped else sum(part.row_count for part in load.parts),
+        rows_quarantined=0 if skipped else len(load.errors),
+    )
+
+
+def _load_id(loaded_at: datetime, number: int) -> str:
+    # Sortable by time, then by place in the pull: ties of loaded_at are broken by it.
+    return f"{loaded_at:%Y%m%dT%H%M%S%f}-{number:04d}-{secrets.token_hex(3)}"
+
+
+def _remove_orphans(warehouse: Warehouse, source: str) -> None:
+    """Remove rows of this source that a killed run left without a line in ``raw.loads``."""
+    for table in load_catalog().values():
+        if table.layer != "raw" or not any(column.name == "row_hash" for column in table.columns):
+            continue
+        found = warehouse.query(
+            f"""
+            select count(*) as orphans from {table.key}
+            where source = @source and load_id not in (select load_id from raw.loads)
+            """,
+            {"source": source},
+        )[0]["orphans"]
+        if found:
+            log.warning("removing %d rows of %s that a killed run left", found, table.key)
+            with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
+                transaction.execute(
+                    f"""
+                    delete from {table.key}
+                    where source = @source and load_id not in (select load_id from raw.loads)
+                    """,
+                    {"source": source},
+                )

@@ -1,0 +1,343 @@
+"""One small HTTP client for all sources: every outcome is an answer or one of the error families.
+
+A call is tried a few times within about a minute; anything longer is left to the orchestrator, which
+gets the delay that the server asked for. No message holds a token, a query string or a body.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity.stop import stop_base
+
+from trueline.connections import Connection
+from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
+from trueline.redaction import redact
+
+ATTEMPTS = 4
+TOTAL_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 20.0
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+MAX_BODY_BYTES = 256 * 1024 * 1024
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that says no.
+
+    Attributes:
+        status: HTTP status; 200 where a platform wraps an error in a success.
+        where: Connection, method and path, for messages.
+        body: The parsed JSON body, or None.
+        delay: Seconds that the headers ask to wait, if they do.
+    """
+
+    status: int
+    where: str
+    body: Any
+    delay: float | None
+
+
+# A platform's own reading of a refusal; None leaves it to the general rules.
+Explain = Callable[[Refusal, str], TruelineError | None]
+
+
+class HttpClient:
+    """JSON calls and downloads below one connection's address.
+
+    Args:
+        connection: Address, token and name; the token goes into the Authorization header only.
+        default_url: The vendor's address where the connection has none.
+        headers: More headers for every call.
+        explain: Reads the platform's own error bodies.
+        sleep: Waits between tries; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        default_url: str = "",
+        headers: Mapping[str, str] | None = None,
+        explain: Explain | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._name, self._explain, self._sleep = connection.name, explain, sleep
+        self._base = (connection.base_url or default_url).rstrip("/")
+        if not self._base.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"The connection {connection.name!r} has no web address.",
+                fix="Give it a base_url that starts with https:// (see .env.example).",
+            )
+        self._session = requests.Session()
+        # No surprise from ~/.netrc: it would replace the token.
+        self._session.trust_env = False
+        self._session.headers.update(
+            {"User-Agent": "trueline", "Accept": "application/json", **(headers or {})}
+        )
+        if connection.token:
+            self._session.headers["Authorization"] = f"Bearer {connection.token}"
+
+    def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """GET; see :meth:`_json` for errors."""
+        return self._json("GET", path, params=params)
+
+    def post_json(self, path: str, body: Any) -> Any:
+        """POST of a JSON body; only for calls that read, because it may be repeated."""
+        return self._json("POST", path, body=body)
+
+    def download(self, path: str, target: Path) -> bool:
+        """Save a file; False where the server says that there is none (404 or 410).
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+
+        def call(deadline: float) -> bool:
+            response = self._send("GET", path, deadline)
+            with response:
+                if response.status_code in (404, 410):
+                    return False
+                if response.status_code != 200:
+                    self._refuse(response, path, "GET", deadline)
+                with target.open("wb") as file:
+                    for chunk in self._chunks(response, path, "GET", deadline=None):
+                        file.write(chunk)
+            return True
+
+        return self._retried(call)
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Any:
+        """One call with retries; fractions come back as Decimal, whole numbers as int.
+
+        Raises:
+            RetriableError: throttled, out of order, or the answer was cut off or no JSON.
+            ConfigurationError: the credential, the permission or the address is wrong.
+            PermanentError: the server refuses this request as such.
+        """
+
+        def call(deadline: float) -> Any:
+            response = self._send(method, path, deadline, params=params, body=body)
+            with response:
+                if not 200 <= response.status_code < 300:
+                    self._refuse(response, path, method, deadline)
+                content = b"".join(self._chunks(response, path, method, deadline))
+            return self._parse(content, self._where(method, path))
+
+        return self._retried(call)
+
+    def _retried(self, call: Callable[[float], Any]) -> Any:
+        deadline = time.monotonic() + TOTAL_SECONDS
+        retrying = Retrying(
+            retry=retry_if_exception_type(RetriableError),
+            stop=_Enough(deadline),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(call, deadline)
+
+    def _where(self, method: str, path: str) -> str:
+        return redact(f"{self._name} {method} {path.partition('?')[0]}")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        deadline: float,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> requests.Response:
+        where = self._where(method, path)
+        left = max(1.0, deadline - time.monotonic())
+        try:
+            return self._session.request(
+                method,
+                f"{self._base}/{path.lstrip('/')}",
+                params=params,
+                json=body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
+            )
+        except requests.Timeout:
+            raise RetriableError(
+                "The server did not answer in time.",
+                where=where,
+                fix="Try again; if it stays so, see the platform's status page.",
+            ) from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader):
+            raise ConfigurationError(
+                "The connection's address or token cannot be sent as it is.",
+                where=where,
+                fix=f"Check base_url and token of the connection {self._name!r}: no blanks, no "
+                "line breaks.",
+            ) from None
+        # The exception's own text holds the whole address, so it is not shown.
+        except requests.RequestException as error:
+            raise RetriableError(
+                f"The server cannot be reached ({type(error).__name__}).",
+                where=where,
+                fix=f"Check the network and base_url of the connection {self._name!r}.",
+            ) from None
+
+    def _chunks(
+        self, response: requests.Response, path: str, method: str, deadline: float | None
+    ) -> Any:
+        where, size = self._where(method, path), 0
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                size += len(chunk)
+                if deadline is not None and size > MAX_BODY_BYTES:
+                    raise PermanentError(
+                        f"The answer is larger than {MAX_BODY_BYTES >> 20} MB.",
+                        where=where,
+                        fix="Ask for a shorter window.",
+                    )
+                if deadline is not None and time.monotonic() > deadline:
+                    raise RetriableError(
+                        "The answer did not arrive in time.",
+                        where=where,
+                        fix="Try again, or ask for a shorter window.",
+                    )
+                yield chunk
+        except requests.RequestException as error:
+            raise RetriableError(
+                f"The answer was cut off ({type(error).__name__}).",
+                where=where,
+                fix="Try again; if it stays so, look for a proxy between here and the server.",
+            ) from None
+
+    def _parse(self, content: bytes, where: str) -> Any:
+        try:
+            return json.loads(
+                content.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant
+            )
+        except ValueError:
+            page = content.lstrip()[:1] == b"<"
+        what = "a web page instead of data" if page else "text that is not whole JSON"
+        raise RetriableError(
+            f"The server said OK but sent {what} ({len(content)} bytes).",
+            where=where,
+            fix="Try again; if it stays so, check base_url of the connection "
+            f"{self._name!r}, and whether a proxy or a login page answers in its place.",
+        )
+
+    def _refuse(
+        self, response: requests.Response, path: str, method: str, deadline: float
+    ) -> NoReturn:
+        where = self._where(method, path)
+        try:
+            content = b"".join(self._chunks(response, path, method, deadline))
+            body = json.loads(content.decode("utf-8-sig"), parse_float=Decimal)
+        except (ValueError, RetriableError):
+            body = None
+        refusal = Refusal(response.status_code, where, body, _retry_after(response))
+        raise self.error_for(refusal)
+
+    def error_for(self, refusal: Refusal) -> TruelineError:
+        """The error of a refusal: the platform's own reading first, then the status."""
+        told = self._explain(refusal, self._name) if self._explain else None
+        return told or _by_status(refusal, self._name)
+
+
+def _by_status(refusal: Refusal, name: str) -> TruelineError:
+    status, where = refusal.status, refusal.where
+    if status == 429 or status == 408 or status >= 500:
+        said = "asks for a pause" if status == 429 else "is out of order"
+        return RetriableError(
+            f"The server {said} (HTTP {status}).",
+            where=where,
+            fix="Try again later; it is not this project's doing.",
+            retry_after_seconds=refusal.delay,
+        )
+    if status in (401, 403):
+        said = "does not accept the token" if status == 401 else "denies access"
+        return ConfigurationError(
+            f"The server {said} (HTTP {status}).",
+            where=where,
+            fix=f"Renew the token of the connection {name!r}, and check that its owner may read "
+            "this account.",
+        )
+    if status in (404, 410):
+        return ConfigurationError(
+            f"There is nothing at this address (HTTP {status}): a wrong base_url, an unknown "
+            "account, or an API version that was switched off.",
+            where=where,
+            fix=f"Check base_url of the connection {name!r}, then api_version and the accounts in "
+            "the profile.",
+        )
+    if 300 <= status < 400:
+        return ConfigurationError(
+            f"The server sends us elsewhere (HTTP {status}); tokens are not carried along.",
+            where=where,
+            fix=f"Set base_url of the connection {name!r} to the final address.",
+        )
+    return PermanentError(
+        f"The server refuses the request (HTTP {status}).",
+        where=where,
+        fix="Compare the request with the platform's reference; repeating it will not help.",
+    )
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    if not text:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _Enough(stop_base):
+    """Stop after a few tries, and at once where the wait would not fit."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+
+    def __call__(self, state: RetryCallState) -> bool:
+        wait = _wait(state)
+        return (
+            state.attempt_number >= ATTEMPTS
+            or wait > LONGEST_WAIT_SECONDS
+            or time.monotonic() + wait >= self._deadline
+        )
+
+
+_backoff = wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_seconds if isinstance(error, RetriableError) else None
+    return max(asked or 0.0, _backoff(state))

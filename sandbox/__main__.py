@@ -1,0 +1,84 @@
+"""Command line: ``python -m sandbox serve`` and ``python -m sandbox generate``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sandbox.files import write_world
+from sandbox.server.app import SandboxServer, ready_line
+from sandbox.world import World
+from sandbox.world.company import TIME_ZONE
+
+
+def _yesterday() -> date:
+    return datetime.now(ZoneInfo(TIME_ZONE)).date() - timedelta(days=1)
+
+
+def _arguments(given: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve the platforms' APIs on 127.0.0.1")
+    serve.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    generate = commands.add_parser("generate", help="write the world as plain files")
+    generate.add_argument("--out", type=Path, required=True, help="folder to write to")
+    for command in (serve, generate):
+        command.add_argument("--seed", type=int, default=7)
+        command.add_argument(
+            "--last-day",
+            type=date.fromisoformat,
+            default=None,
+            help="YYYY-MM-DD; default: yesterday in the company's time zone",
+        )
+        command.add_argument("--days", type=int, default=90)
+        command.add_argument("--size", type=float, default=1.0, help="1.0: 20,000 tag events")
+    return parser.parse_args(given)
+
+
+def _serve(world: World, port: int) -> int:
+    try:
+        server = SandboxServer(world, port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        print(
+            f"sandbox: port {port} on 127.0.0.1 cannot be used ({reason}); "
+            "choose another with --port.",
+            file=sys.stderr,
+        )
+        return 2
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    thread = threading.Thread(target=server.serve_forever, name="sandbox", daemon=True)
+    thread.start()
+    print(ready_line(server), flush=True)
+    stopped.wait()
+    server.shutdown()
+    server.server_close()
+    return 0
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    asked = _arguments(given)
+    try:
+        world = World.make(
+            asked.seed, last_day=asked.last_day or _yesterday(), days=asked.days, size=asked.size
+        )
+    except ValueError as error:
+        print(f"sandbox: {error}.", file=sys.stderr)
+        return 2
+    if asked.command == "serve":
+        return _serve(world, asked.port)
+    for line in write_world(world, asked.out):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The platforms' HTTP APIs over one world, as strict as the originals."""

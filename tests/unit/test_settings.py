@@ -1,0 +1,124 @@
+"""Settings refuse what they do not understand, and say line, value and fix."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trueline.errors import ConfigurationError
+from trueline.paths import home
+from trueline.rulebook import load_rulebook
+from trueline.settings.profile import load_profile
+
+CONFIG = home() / "config"
+
+
+@pytest.fixture
+def profile_file(tmp_path: Path) -> Path:
+    copy = tmp_path / "pipeline.yaml"
+    copy.write_text((CONFIG / "pipeline.yaml").read_text())
+    return copy
+
+
+@pytest.fixture
+def rulebook(tmp_path: Path) -> Path:
+    for name in ("attribution.yaml", "qualification.yaml"):
+        (tmp_path / name).write_text((CONFIG / "rulebook" / name).read_text())
+    return tmp_path
+
+
+def _replace(path: Path, old: str, new: str) -> int:
+    """Replace once; returns the line of the change."""
+    text = path.read_text()
+    assert text.count(old) >= 1, old
+    line = text[: text.index(old)].count("\n") + 1
+    path.write_text(text.replace(old, new, 1))
+    return line
+
+
+def test_the_default_profile_is_valid() -> None:
+    profile = load_profile()
+    assert profile.name == "demo"
+    assert set(profile.sources) == {"google_ads", "meta_ads", "hubspot", "site_tag"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("time_zone:", "timezone:", "Did you mean 'time_zone'"),
+        ("Europe/Berlin", "Europe/Berln", "'Europe/Berln': not a known time zone"),
+        ("currency: EUR", "currency: Euro", "currency is 'Euro'"),
+        ("engine: duckdb", "engine: oracle", "duckdb"),
+        ("repull_days: 2", "repull_days: -1", "repull_days"),
+        ('accounts: ["1234567890"]', "accounts: []", "accounts"),
+        ("    type: hubspot", "    type: hubspt", "hubspt"),
+    ],
+)
+def test_a_wrong_setting_names_line_value_and_fix(
+    profile_file: Path, old: str, new: str, told: str
+) -> None:
+    line = _replace(profile_file, old, new)
+    with pytest.raises(ConfigurationError) as caught:
+        load_profile(profile_file)
+    message = str(caught.value)
+    assert told in message
+    told_line = int(re.search(r"pipeline\.yaml:(\d+)", message)[1])  # type: ignore[index]
+    # A problem of a whole block is told at the block's own line.
+    assert line - 3 <= told_line <= line
+
+
+def test_a_key_that_stands_twice_is_refused(profile_file: Path) -> None:
+    _replace(profile_file, "currency: EUR", "currency: EUR\ncurrency: USD")
+    with pytest.raises(ConfigurationError, match="here twice"):
+        load_profile(profile_file)
+
+
+def test_broken_yaml_names_the_line(profile_file: Path) -> None:
+    _replace(profile_file, "currency: EUR", "currency: [EUR")
+    with pytest.raises(ConfigurationError, match=r"pipeline\.yaml:\d+.*\n?.*not valid YAML"):
+        load_profile(profile_file)
+
+
+def test_a_missing_variable_without_default_is_named(profile_file: Path) -> None:
+    _replace(profile_file, "${TRUELINE_DATA:-../data}", "${TRUELINE_NOWHERE_SET}")
+    with pytest.raises(ConfigurationError, match="TRUELINE_NOWHERE_SET is not set"):
+        load_profile(profile_file)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("attribution.yaml", "default_goal: lead", "default_goal: leed", "the goal 'leed'"),
+        ("attribution.yaml", "gclid: google_ads", "gclid: gogle_ads", "the channel 'gogle_ads'"),
+        ("attribution.yaml", "model: first_touch", "model: first_tuch", "'first_tuch'"),
+        ("attribution.yaml", "repeat_days: 1", "repeat_days: soon", "'soon'"),
+        ("qualification.yaml", "fit: 0.25", "fit: 0.35", "sum to exactly 1"),
+        ("qualification.yaml", "warm_from: 0.45", "warm_from: 0.95", "must not be above hot_from"),
+        (
+            "qualification.yaml",
+            "verdict: disqualified, reason: spam",
+            "verdict: disqualified",
+            "reason belongs to",
+        ),
+    ],
+)
+def test_a_rulebook_error_names_value_and_fix(
+    rulebook: Path, file: str, old: str, new: str, told: str
+) -> None:
+    _replace(rulebook / file, old, new)
+    with pytest.raises(ConfigurationError) as caught:
+        load_rulebook(rulebook, "Europe/Berlin")
+    assert told in str(caught.value)
+    assert re.search(rf"{file}:\d+", str(caught.value))
+
+
+def test_the_version_follows_every_rule_and_no_label(rulebook: Path) -> None:
+    before = load_rulebook(rulebook, "Europe/Berlin").version
+    _replace(rulebook / "attribution.yaml", "label: first-touch-2026", "label: renamed")
+    assert load_rulebook(rulebook, "Europe/Berlin").version == before
+    # The time zone moves days, so it belongs to the version.
+    assert load_rulebook(rulebook, "America/New_York").version != before
+    _replace(rulebook / "attribution.yaml", "duplicate_minutes: 30", "duplicate_minutes: 31")
+    assert load_rulebook(rulebook, "Europe/Berlin").version != before
