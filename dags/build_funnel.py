@@ -27,7 +27,9 @@ and clear the task. If you judge the data right and the promise wrong, change th
 `great_expectations/` in a reviewed change; there is no switch to skip it. `build`: the transaction
 was rolled back, nothing was changed; clear the task once the cause is mended. `publish`: readers
 still see the last snapshot; clear the task. If a day's build does not start, look which `ingest_*`
-run of that day is missing.
+run of that day is missing. A task that stays *scheduled* for ever has no pool: create it once with
+`airflow pools set trueline_warehouse 1 'warehouse writers'` (one slot on DuckDB, which has one
+writer process; more on BigQuery).
 """
 
 from __future__ import annotations

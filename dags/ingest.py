@@ -29,7 +29,9 @@ Throttling and outages are repeated by themselves, with the delay the platform a
 clear the task. A *permanent* error means that the received data cannot be used: the message names
 file and reason. A missed day needs no repair of its own if a later run's look-back covers it;
 otherwise trigger the DAG with that day's partition key. While one source is missing, the day's
-build waits for it.
+build waits for it. A task that stays *scheduled* for ever has no pool: create it once with `airflow
+pools set trueline_warehouse 1 'warehouse writers'` (one slot on DuckDB, which has one writer
+process; more on BigQuery).
 """
 
 from __future__ import annotations

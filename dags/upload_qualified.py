@@ -17,7 +17,10 @@ a repeated plan names the same conversions.
 
 **What to do when it fails.** `gate_activation`: the log names the broken promise (for example a row
 without consent marked as ready); nothing was planned; mend the cause and run `build_funnel` again.
-`plan`: most often nothing has been published yet: run `build_funnel` first, then clear the task.
+`plan`: most often nothing has been published yet: run `build_funnel` first, then clear the task. A
+task that stays *scheduled* for ever has no pool: create it once with `airflow pools set
+trueline_warehouse 1 'warehouse writers'` (one slot on DuckDB, which has one writer process; more on
+BigQuery).
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def _readable(events: list[Any]) -> list[str]:
     """Log events as lines: messages and errors, without call stacks, folds and library warnings."""
     lines: list[str] = []
     for event in events:
-        content = {"event": event} if isinstance(event, str) else event
+        content: dict[str, Any] = {"event": event} if isinstance(event, str) else event
         if content.get("logger") == "py.warnings":
             continue
         lines.extend(str(content.get("event", "")).splitlines())

@@ -18,7 +18,9 @@ import psutil
 from demo.errors import DemoError
 from demo.home import DemoHome, write_private
 
+#: What a service has to end in good order, and what its stray children have after it.
 SECONDS_TO_STOP = 20.0
+SECONDS_TO_END = 5.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -188,13 +190,13 @@ def _identity(pid: int) -> tuple[int, float]:
 def _is(identity: tuple[int, float]) -> bool:
     pid, began = identity
     try:
-        return abs(psutil.Process(pid).create_time() - began) < 1.0
+        return bool(abs(psutil.Process(pid).create_time() - began) < 1.0)
     except psutil.NoSuchProcess:
         return False
 
 
 def _exists(pid: int) -> bool:
-    return psutil.pid_exists(pid)
+    return bool(psutil.pid_exists(pid))
 
 
 def _in_sessions(sessions: Iterable[int]) -> set[psutil.Process]:
@@ -217,13 +219,13 @@ def _end(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
         for process in waiting:
             with suppress(psutil.NoSuchProcess):
                 step(process)
-        psutil.wait_procs(waiting, timeout=5)
+        psutil.wait_procs(waiting, timeout=SECONDS_TO_END)
     return {process for process in processes if _is_alive(process)}
 
 
 def _is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 

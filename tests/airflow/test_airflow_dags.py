@@ -15,7 +15,12 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk import (
+    DAG,
+    CronPartitionTimetable,
+    CronTriggerTimetable,
+    PartitionedAssetTimetable,
+)
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 from trueline_airflow.operators import (
@@ -130,7 +135,7 @@ def test_a_day_is_built_when_every_source_has_delivered_it(dags: dict[str, DAG])
 def test_the_uploader_refuses_backfills_and_is_started_by_no_asset(dags: dict[str, DAG]) -> None:
     dag = dags["upload_qualified"]
     assert {str(kind.value) for kind in dag.allowed_run_types} == {"manual", "scheduled"}
-    assert not hasattr(dag.timetable, "asset_condition")
+    assert isinstance(dag.timetable, CronTriggerTimetable)
     assert dag.timetable.expression == "0 8 * * *"
 
 

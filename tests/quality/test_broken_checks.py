@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlalchemy  # noqa: TID253 - a test, not a DAG
-from trueline.errors import ConfigurationError
+from trueline.errors import ConfigurationError, RetriableError
 from trueline.model.catalog import LAYERS
 from trueline.paths import suites_dir
 from trueline.quality import duckdb_dialect
@@ -208,6 +211,35 @@ def test_the_file_can_be_written_again_after_a_gate(warehouse: Path) -> None:
     run_border("raw", connection_string=connection_string(warehouse), suites_dir=suites_dir())
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create table raw.written_after (id bigint)")
+
+
+def test_the_log_holds_our_own_lines_only(warehouse: Path) -> None:
+    """In a process of its own: Great Expectations talks most while it is imported."""
+    spoil(warehouse, "update raw.loads set status = 'odd'; drop table raw.touches")
+    code = f"""
+import logging
+from pathlib import Path
+logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s")
+from trueline.quality.gates import GateFailed, judge
+from trueline.quality.runner import run_border
+address, suites = {connection_string(warehouse)!r}, Path({str(suites_dir())!r})
+try:
+    judge("raw", run_border("raw", connection_string=address, suites_dir=suites))
+except GateFailed as closed:
+    logging.getLogger("caller").error(str(len(closed.failed)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert run.stdout == ""
+    told = set(run.stderr.splitlines())
+    assert told == {"trueline.quality.gates WARNING", "caller ERROR"}
+
+
+def test_a_warehouse_that_cannot_be_opened_is_no_verdict(tmp_path: Path) -> None:
+    address = connection_string(tmp_path / "missing.duckdb")
+    with pytest.raises(RetriableError, match="database does not exist"):
+        run_border("activation", connection_string=address, suites_dir=suites_dir())
 
 
 def test_the_checks_cannot_write(warehouse: Path) -> None:

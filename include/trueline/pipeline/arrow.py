@@ -120,7 +120,7 @@ def to_arrow(
                 where=table.key,
                 fix="Mend the source or its mapping: it must hand out typed values.",
             ) from None
-    return pa.table(arrays, names=[column.name for column in table.columns])
+    return pa.table(arrays, schema=arrow_schema(table))
 
 
 def rows_to_arrow(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -130,7 +130,14 @@ def rows_to_arrow(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             pa.array([row.get(column.name) for row in rows], ARROW_TYPES[column.type])
             for column in table.columns
         ],
-        names=[column.name for column in table.columns],
+        schema=arrow_schema(table),
+    )
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    return pa.schema(
+        pa.field(column.name, ARROW_TYPES[column.type], nullable=not column.required)
+        for column in table.columns
     )
 
 

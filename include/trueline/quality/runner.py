@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from trueline.errors import ConfigurationError
+from trueline.errors import ConfigurationError, RetriableError
 from trueline.quality.suites import Border, Severity, Suite, load_suites
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,7 @@ def run_border(
     Raises:
         ConfigurationError: a suite cannot be read, or Great Expectations does not know what it
             asks for.
+        RetriableError: the warehouse cannot be opened.
     """
     suites = []
     for suite in load_suites(suites_dir, border):
@@ -105,7 +106,8 @@ def run_border(
         return []
     datasets = datasets or {}
     batches = {suite.name: batch_query(suite, datasets, loaded_since) for suite in suites}
-    outcomes = _validate(suites, batches, datasets, connection_string)
+    with _quiet_logs():
+        outcomes = _validate(suites, batches, datasets, connection_string)
     return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
 
 
@@ -142,32 +144,36 @@ def _validate(
     from trueline.quality import duckdb_dialect
 
     duckdb_dialect.register()
-    with _quiet_logs():
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        source = context.data_sources.add_sql("warehouse", connection_string=connection_string)
-        try:
-            definitions = []
-            for suite in suites:
-                asset = source.add_query_asset(suite.name, query=batches[suite.name])
-                definition = gx.ValidationDefinition(
-                    name=suite.name,
-                    data=asset.add_batch_definition_whole_table("rows"),
-                    suite=context.suites.add(_gx_suite(suite, datasets)),
-                )
-                definitions.append(context.validation_definitions.add(definition))
-            checkpoint = context.checkpoints.add(
-                gx.Checkpoint(
-                    name="border",
-                    validation_definitions=definitions,
-                    result_format=RESULT_FORMAT,
-                )
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_sql("warehouse", connection_string=connection_string)
+    try:
+        definitions = []
+        for suite in suites:
+            asset = source.add_query_asset(suite.name, query=batches[suite.name])
+            definition = gx.ValidationDefinition(
+                name=suite.name,
+                data=asset.add_batch_definition_whole_table("rows"),
+                suite=context.suites.add(_gx_suite(suite, datasets)),
             )
-            outcome = checkpoint.run()
-        finally:
-            # Both engines are closed, or DuckDB refuses to open the file for writing afterwards.
-            source.get_execution_engine().close()
-            source.get_engine().dispose()
+            definitions.append(context.validation_definitions.add(definition))
+        checkpoint = context.checkpoints.add(
+            gx.Checkpoint(
+                name="border",
+                validation_definitions=definitions,
+                result_format=RESULT_FORMAT,
+            )
+        )
+        outcome = checkpoint.run()
+    except ConnectionError as error:
+        raise RetriableError(
+            f"The gate cannot open the warehouse: {error.__cause__ or error}".splitlines()[0],
+            fix="See that the database exists and no other program is writing to it.",
+        ) from error
+    finally:
+        # Both engines are closed, or DuckDB refuses to open the file for writing afterwards.
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
     return {result.suite_name: result.results for result in outcome.run_results.values()}
 
 
@@ -250,13 +256,20 @@ def _exception(info: Mapping[str, Any]) -> str | None:
 
 @contextmanager
 def _quiet_logs() -> Iterator[None]:
-    """Great Expectations logs failed queries with the database's message, which may quote a row."""
-    logger = logging.getLogger("great_expectations")
-    propagate, silence = logger.propagate, logging.NullHandler()
-    logger.propagate = False
-    logger.addHandler(silence)
+    """Keep Great Expectations out of the log.
+
+    It writes hundreds of lines while it is imported, and a failed query with the database's own
+    message, which may quote a row.
+    """
+    loggers = [logging.getLogger(name) for name in ("great_expectations", "alembic")]
+    before = [logger.propagate for logger in loggers]
+    silence = logging.NullHandler()
+    for logger in loggers:
+        logger.propagate = False
+        logger.addHandler(silence)
     try:
         yield
     finally:
-        logger.propagate = propagate
-        logger.removeHandler(silence)
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.propagate = propagate
+            logger.removeHandler(silence)

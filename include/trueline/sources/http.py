@@ -1,6 +1,6 @@
 """One small HTTP client for all sources: every outcome is an answer or one of the error families.
 
-A call is tried a few times within about a minute; anything longer is left to the orchestrator, which
+A call is tried a few times within about a minute; anything longer is left to the orchestrator, who
 gets the delay that the server asked for. No message holds a token, a query string or a body.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
@@ -15,12 +14,12 @@ INT64_LIMIT = 2**63
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
 
 
-@dataclass(frozen=True, slots=True)
-class BadValue(Exception):  # noqa: N818 - a value on its way to a RowError, not an error of ours
+class BadValue(Exception):  # noqa: N818 - becomes a RowError, never reaches a person
     """A value that does not fit its column; ``reason`` is the row error's code."""
 
-    reason: str
-    column: str | None = None
+    def __init__(self, reason: str, column: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.column = reason, column
 
 
 def numeric(value: Any) -> Decimal | None:

@@ -14,7 +14,7 @@ from trueline.model.catalog import load_catalog
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DLT_TYPES = {
+_DLT_TYPES: dict[str, Any] = {
     "STRING": {"data_type": "text"},
     "INT64": {"data_type": "bigint"},
     "NUMERIC": {"data_type": "decimal", "precision": 38, "scale": 9},
@@ -23,8 +23,8 @@ _DLT_TYPES = {
     "TIMESTAMP": {"data_type": "timestamp"},
     "FLOAT64": {"data_type": "double"},
 }
-# dlt may create its own book-keeping tables; ours exist before, and no column may change.
-_CONTRACT = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
+# Our tables are all declared beforehand: neither a table nor a column may appear by itself.
+_CONTRACT: Any = {"tables": "freeze", "columns": "freeze", "data_type": "freeze"}
 
 
 def load_with_dlt(
@@ -46,22 +46,14 @@ def load_with_dlt(
     # dlt would ask Airflow's metadata database for secrets: slow, and no business of a loader's.
     os.environ.setdefault("PROVIDERS__ENABLE_AIRFLOW_SECRETS", "false")
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # Its warnings speak of hints that are meant to differ (nullable, precision).
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     import dlt
     from dlt.common.schema.exceptions import DataValidationError
     from dlt.pipeline.exceptions import PipelineStepFailed
 
-    catalog = load_catalog()
     resources = [
-        dlt.resource(
-            rows,
-            name=key.split(".")[1],
-            write_disposition="append",
-            schema_contract=_CONTRACT,
-            columns={
-                column.name: {**_DLT_TYPES[column.type], "nullable": not column.required}
-                for column in catalog[key].columns
-            },
-        )
+        dlt.resource(rows, name=key.split(".")[1], write_disposition="append")  # type: ignore[call-overload]
         for key, rows in tables.items()
     ]
     shutil.rmtree(run_folder, ignore_errors=True)
@@ -74,12 +66,14 @@ def load_with_dlt(
     )
     pipeline.config.restore_from_destination = False
     try:
-        pipeline.run(resources).raise_on_failed_jobs()
+        pipeline.run(
+            resources, schema=_declared(tables), schema_contract=_CONTRACT
+        ).raise_on_failed_jobs()
     except PipelineStepFailed as error:
         cause = error.__cause__ or error
         if isinstance(cause, DataValidationError):
             raise PermanentError(
-                f"The rows do not fit the tables of {dataset}: {cause.schema_entity}.",
+                f"The rows do not fit the tables of {dataset}: {cause}.",
                 where=", ".join(tables),
                 fix="Change table.yaml and the source together.",
             ) from None
@@ -90,3 +84,21 @@ def load_with_dlt(
         ) from cause
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)
+
+
+def _declared(tables: Mapping[str, pa.Table]) -> Any:
+    """A dlt schema that knows the tables from table.yaml before any row is seen."""
+    from dlt.common.schema import Schema
+    from dlt.common.schema.utils import new_column, new_table
+
+    catalog = load_catalog()
+    schema = Schema("trueline")
+    for key in tables:
+        columns = [
+            new_column(column.name, nullable=not column.required, **_DLT_TYPES[column.type])
+            for column in catalog[key].columns
+        ]
+        schema.update_table(
+            new_table(key.split(".")[1], write_disposition="append", columns=columns)
+        )
+    return schema

@@ -1,0 +1,1 @@
+"""Google Ads: delivery, claims by conversion date and click ids, over REST searchStream."""

@@ -1,0 +1,1 @@
+"""HubSpot: contacts, their stage history, merges and deletions, and deals."""

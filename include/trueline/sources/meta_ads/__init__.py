@@ -1,0 +1,1 @@
+"""Meta Insights: delivery and claims per campaign, day and action type."""
