@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -49,7 +50,13 @@ class Processes:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        except DemoError as problem:
+            if error is None:
+                raise
+            # The first error is the one to read; this one must not hide it.
+            print(problem, file=sys.stderr)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a process; its output goes to ``process-logs/<name>.log``."""

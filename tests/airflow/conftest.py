@@ -5,7 +5,9 @@ This folder must never hold an ``__init__.py``: it shares its name with the pack
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,8 +18,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 for variable in [name for name in os.environ if name.startswith(("AIRFLOW", "TRUELINE_"))]:
     del os.environ[variable]
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="trueline-test-airflow-")
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
 os.environ.update(
-    AIRFLOW_HOME=tempfile.mkdtemp(prefix="trueline-test-airflow-"),
+    AIRFLOW_HOME=AIRFLOW_HOME,
     AIRFLOW__CORE__DAGS_FOLDER=str(REPOSITORY / "dags"),
     AIRFLOW__CORE__PLUGINS_FOLDER=str(REPOSITORY / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from trueline.errors import PermanentError, RowError
-from trueline.identity_keys import IdentityKeys
+from trueline.identity_keys import IdentityKeys, normalise_email, normalise_phone
 from trueline.model.catalog import Table
 from trueline.sources.base import Record
 
@@ -49,8 +49,13 @@ class Prepared:
         return len(self.columns["row_hash"])
 
 
-def prepare(table: Table, records: Iterable[Record], keys: IdentityKeys) -> Prepared:
+def prepare(
+    table: Table, records: Iterable[Record], keys: IdentityKeys, phone_region: str
+) -> Prepared:
     """Key, check and hash records.
+
+    Args:
+        phone_region: Country of phone numbers that come without a country code.
 
     Raises:
         PermanentError: a source hands out a column that the table does not have.
@@ -84,7 +89,7 @@ def prepare(table: Table, records: Iterable[Record], keys: IdentityKeys) -> Prep
         prepared.columns["_extra"].append(extra)
         prepared.columns["row_hash"].append(_row_hash(values, extra))
         if table.name == "crm_leads":
-            clear = _clear_identifiers(record.values, keys)
+            clear = _clear_identifiers(record.values, phone_region)
             if clear:
                 prepared.identifiers.append(clear)
     return prepared
@@ -147,7 +152,7 @@ def _keyed(values: Mapping[str, Any], names: Sequence[str], keys: IdentityKeys) 
     if email and "email_key" in keyed:
         keyed["email_key"] = keys.email(email)
         if "email_domain_key" in keyed:
-            keyed["email_domain_key"] = keys.email_domain(email)
+            keyed["email_domain_key"] = keys.domain(email)
     if phone and "phone_key" in keyed:
         keyed["phone_key"] = keys.phone(phone)
     if address and "ip_key" in keyed:
@@ -156,10 +161,10 @@ def _keyed(values: Mapping[str, Any], names: Sequence[str], keys: IdentityKeys) 
 
 
 def _clear_identifiers(
-    values: Mapping[str, Any], keys: IdentityKeys
+    values: Mapping[str, Any], phone_region: str
 ) -> dict[str, str | None] | None:
-    email = keys.normalise_email(values.get("email"))
-    phone = keys.normalise_phone(values.get("phone"))
+    email = normalise_email(values.get("email"))
+    phone = normalise_phone(values.get("phone"), phone_region)
     if email is None and phone is None:
         return None
     return {

@@ -126,7 +126,7 @@ def ingest(
             now=now,
         )
         # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
-        loads = _collect(source.pull(window), keys)
+        loads = _collect(source.pull(window), keys, profile.settings.phone_region)
         with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
             records = _load(
                 warehouse,
@@ -157,7 +157,7 @@ def identity_keys(profile: Profile) -> IdentityKeys:
     key_file = profile.settings.identity_key_file
     return IdentityKeys(
         load_identity_key(profile.resolve(key_file) if key_file else None),
-        default_region=profile.settings.phone_region,
+        region=profile.settings.phone_region,
     )
 
 
@@ -199,7 +199,9 @@ def _known_hashes(warehouse: Warehouse) -> frozenset[str]:
     return frozenset(row["content_hash"] for row in rows)
 
 
-def _collect(batches: Iterable[Batch], keys: IdentityKeys) -> list[_Load]:
+def _collect(
+    batches: Iterable[Batch], keys: IdentityKeys, phone_region: str
+) -> list[_Load]:
     from trueline.pipeline.arrow import prepare
 
     catalog = load_catalog()
@@ -207,7 +209,7 @@ def _collect(batches: Iterable[Batch], keys: IdentityKeys) -> list[_Load]:
     for batch in batches:
         key = (batch.table, batch.file_name, batch.content_hash, batch.skipped_reason)
         load = loads.setdefault(key, _Load(*key))
-        prepared = prepare(catalog[f"raw.{batch.table}"], batch.records, keys)
+        prepared = prepare(catalog[f"raw.{batch.table}"], batch.records, keys, phone_region)
         load.received += len(batch.records) + len(batch.errors)
         load.parts.append(prepared)
         load.errors += [*batch.errors, *prepared.errors]

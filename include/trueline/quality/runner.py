@@ -106,8 +106,14 @@ def run_border(
         return []
     datasets = datasets or {}
     batches = {suite.name: batch_query(suite, datasets, loaded_since) for suite in suites}
-    with _quiet_logs():
-        outcomes = _validate(suites, batches, datasets, connection_string)
+    try:
+        with _quiet_logs():
+            outcomes = _validate(suites, batches, datasets, connection_string)
+    except ConnectionError as error:
+        raise RetriableError(
+            f"The gate cannot open the warehouse: {error.__cause__ or error}".splitlines()[0],
+            fix="See that the database exists and no other program is writing to it.",
+        ) from error
     return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
 
 
@@ -165,11 +171,6 @@ def _validate(
             )
         )
         outcome = checkpoint.run()
-    except ConnectionError as error:
-        raise RetriableError(
-            f"The gate cannot open the warehouse: {error.__cause__ or error}".splitlines()[0],
-            fix="See that the database exists and no other program is writing to it.",
-        ) from error
     finally:
         # Both engines are closed, or DuckDB refuses to open the file for writing afterwards.
         source.get_execution_engine().close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, IPvAnyAddress, model_validator
 
 from trueline.settings.yaml_lines import Strict
 
@@ -61,8 +61,10 @@ class SourceRule(Strict):
 class Internal(Strict):
     """Who is not the public: own e-mail domains and office addresses."""
 
-    email_domains: tuple[LowerText, ...] = ()
-    ip_addresses: tuple[str, ...] = ()
+    email_domains: tuple[
+        Annotated[LowerText, Field(pattern=r"^[^@\s]+\.[^@\s.]+$")], ...
+    ] = ()
+    ip_addresses: tuple[IPvAnyAddress, ...] = ()
 
 
 class AttributionRules(Strict):

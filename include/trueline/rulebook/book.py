@@ -62,7 +62,7 @@ class Rulebook:
         }
 
     def tables(
-        self, domain_key: Callable[[str], str], ip_key: Callable[[str], str]
+        self, domain_key: Callable[[str], str | None], ip_key: Callable[[str], str | None]
     ) -> Mapping[str, list[dict[str, Any]]]:
         """Rows of the ``rules`` layer, without their rules_version.
 
@@ -127,7 +127,7 @@ class Rulebook:
                     for domain in attribution.internal.email_domains
                 ),
                 *(
-                    {"key_kind": "ip", "internal_key": ip_key(address)}
+                    {"key_kind": "ip", "internal_key": ip_key(str(address))}
                     for address in attribution.internal.ip_addresses
                 ),
             ],

@@ -42,7 +42,8 @@ def read_page_url(address: str | None) -> PageUrl:
         return PageUrl()
     query = dict(_pairs(parts.query))
     kind = next((name for name in CLICK_ID_TYPES if _plain(query.get(name))), None)
-    campaign = next((found for name in CAMPAIGN_ID_KEYS if (found := _plain(query.get(name)))), None)
+    campaigns = (_plain(query.get(name)) for name in CAMPAIGN_ID_KEYS)
+    campaign = next((found for found in campaigns if found), None)
     tags = {key: _tag(query.get(key)) for key in UTM_KEYS}
     return PageUrl(
         page_path=_path(parts.path),

@@ -55,12 +55,22 @@ def _like_knows_its_escape(node: exp.Expression) -> exp.Expression:
     return node
 
 
+def _div_keeps_its_operands(node: exp.Expression) -> exp.Expression:
+    # DIV(a + b, 2 * c) was written as a + b // 2 * c.
+    if isinstance(node, exp.IntDiv):
+        for side in ("this", "expression"):
+            if isinstance(node.args[side], exp.Binary):
+                node.set(side, exp.Paren(this=node.args[side].copy()))
+    return node
+
+
 _CORRECTIONS: tuple[Callable[[exp.Expression], exp.Expression], ...] = (
     _numeric_keeps_nine_decimals,
     _timestamp_diff_counts_whole_units,
     _date_arithmetic_stays_date,
     _date_trunc_stays_date,
     _like_knows_its_escape,
+    _div_keeps_its_operands,
 )
 
 

@@ -134,7 +134,8 @@ def _history(entries: Any, column: str) -> list[tuple[Any, str | None]]:
         for entry in entries or ()
     ]
     # HubSpot gives the newest first; of equal times the later entry stays the later.
-    return sorted(reversed(found), key=lambda pair: pair[0])
+    found.reverse()
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def deal(found: Object, contacts: Sequence[str]) -> dict[str, Any]:

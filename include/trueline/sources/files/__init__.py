@@ -1,0 +1,1 @@
+"""Files: CSV, JSON lines and Parquet, read strictly under a mapping."""
