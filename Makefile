@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo up test lint soak bench clean distclean lock
+.PHONY: help setup demo up test lint soak bench clean distclean docs lock
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ lint: $(STAMP) ## style, types, words, and every SQL statement by the real Googl
 	@$(BIN)/python -m tests.googlesql
 
 bench: $(STAMP) ## how long things take, printed
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m tests.bench
 
 clean: ## remove what make made; .venv stays (make distclean removes it too)
 	@rm -rf .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
@@ -48,6 +48,9 @@ clean: ## remove what make made; .venv stays (make distclean removes it too)
 
 distclean: clean
 	@rm -rf $(VENV)
+
+docs: $(STAMP) ## make the generated reference pages anew
+	@$(BIN)/python -m trueline.model.reference > docs/reference/tables.md
 
 lock: ## write requirements.lock anew (needs uv)
 	@uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev --no-header pyproject.toml --output-file requirements.lock

@@ -92,15 +92,29 @@ class AirflowApi:
             for found in self._call("GET", path)["dag_runs"]
         ]
 
-    def failure(self, run: Run, *, lines: int = 12) -> str:
+    def retries(self) -> dict[str, str]:
+        """Tasks that failed and will be tried again: an unmistakable name → why."""
+        path = "/api/v2/dags/~/dagRuns/~/taskInstances?state=up_for_retry&limit=100"
+        waiting = self._call("GET", path)["task_instances"]
+        return {
+            f"{found['id']}/{found['try_number']}": self._why(found, lines=3) for found in waiting
+        }
+
+    def failure(self, run: Run) -> str:
         """Which task of a failed run failed, and the end of its log."""
-        base = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
-        for found in self._call("GET", f"{base}?limit=100")["task_instances"]:
-            if found["state"] == "failed":
-                log = self._call("GET", f"{base}/{found['task_id']}/logs/{found['try_number']}")
-                ending = _readable(log["content"])[-lines:]
-                return f"{run.dag_id}.{found['task_id']} failed:\n" + "\n".join(ending)
-        return f"{run.dag_id} failed, but none of its tasks did."
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances?state=failed"
+        failed = self._call("GET", path)["task_instances"]
+        if not failed:
+            return f"{run.dag_id} failed, but none of its tasks did."
+        return self._why(failed[0], lines=12)
+
+    def _why(self, task: dict[str, Any], *, lines: int) -> str:
+        path = (
+            f"/api/v2/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}"
+            f"/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        )
+        ending = _readable(self._call("GET", path)["content"])[-lines:]
+        return "\n".join([f"{task['dag_id']}.{task['task_id']} failed:", *ending])
 
     def _call(
         self, method: str, path: str, body: object = None, *, also_fine: tuple[int, ...] = ()

@@ -87,7 +87,7 @@ def wait_until(
     *,
     timeout: float = SECONDS_TO_START,
 ) -> None:
-    """Ask ``condition`` every half second; gives up when a process dies or the time is over.
+    """Ask ``condition`` once a second; gives up when a process dies or the time is over.
 
     Asking again is the only way to learn this: neither Airflow nor an HTTP server tells by itself.
     """
@@ -96,7 +96,7 @@ def wait_until(
         processes.require_alive()
         if time.monotonic() > deadline:
             raise DemoError(f"Waited {timeout:.0f} s for {what}, in vain.")
-        time.sleep(0.5)
+        time.sleep(1)
 
 
 def _sandbox_answers(port: int) -> bool:

@@ -35,6 +35,7 @@ class Narrator:
         """Wait for runs (run id → label) and tell each; raises DemoError when one fails."""
 
         def all_ended() -> bool:
+            self._tell_retries()
             return self._tell({run.run_id: run for run in self.api.runs()}, dag_runs)
 
         wait_until(all_ended, self.processes, "the runs", timeout=SECONDS_PER_CHAPTER)
@@ -43,6 +44,7 @@ class Narrator:
         """Wait until ``dag_id`` has ended a run for each key, started by assets, and tell each."""
 
         def all_ended() -> bool:
+            self._tell_retries()
             runs = {run.run_id: run for run in self._of(dag_id, keys)}
             ended = self._tell(
                 runs, {run_id: run.partition_key or "" for run_id, run in runs.items()}
@@ -56,6 +58,12 @@ class Narrator:
         return [
             run for run in self.api.runs() if run.dag_id == dag_id and run.partition_key in keys
         ]
+
+    def _tell_retries(self) -> None:
+        for name, why in self.api.retries().items():
+            if name not in self._told:
+                self._told.add(name)
+                print(f"  Airflow will try again. {why}".replace("\n", "\n    "), flush=True)
 
     def _tell(self, runs: dict[str, Run], labels: dict[str, str]) -> bool:
         for run_id, label in labels.items():

@@ -26,7 +26,7 @@ MINIMUM_KEY_BYTES = 32
 _INVISIBLE = dict.fromkeys(map(ord, "\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
 _EMAIL = re.compile(r"[^\s@,;<>\"]{1,64}@([^\s@,;<>\"]{1,253})")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_SCIENTIFIC = re.compile(r"\d[.,]\d+e\+?\d+", re.IGNORECASE)
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+\d+", re.IGNORECASE)
 
 
 def normalise_email(value: str | None) -> str | None:

@@ -137,6 +137,11 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
             "currency_code": "EUR",
         },
     ],
+    "attribution.lead_credits": [
+        {"lead_key": f"{MARKER}-l1", "credit": Decimal("0.5")},
+        {"lead_key": f"{MARKER}-l1", "credit": Decimal("0.5")},
+        {"lead_key": f"{MARKER}-l2", "credit": 1},
+    ],
     "staging.stg_crm__leads": [
         {**_LEAD, "consent_ad_user_data": "granted"},
         # She said no, and is withheld below.

@@ -135,12 +135,10 @@ def report(
             f"There is no format {output!r}.", fix="Use table, json, csv or html."
         )
     chosen = load_profile(profile)
-    days = {
-        "first_date": parse_day(first_date, what="--first-date") if first_date else None,
-        "last_date": parse_day(last_date, what="--last-date") if last_date else None,
-    }
+    first = parse_day(first_date, what="--first-date") if first_date else None
+    last = parse_day(last_date, what="--last-date") if last_date else None
     with open_reader(chosen) as reader:
-        figures = headline(reader, by, **days)  # type: ignore[arg-type]
+        figures = headline(reader, by, first, last)  # type: ignore[arg-type]
         if output == "table":
             from trueline.report.table import print_report
 
@@ -149,8 +147,8 @@ def report(
         if output == "html":
             from trueline.report.html import to_html
 
-            by_channel = headline(reader, "channel", **days)
-            by_campaign = headline(reader, "campaign", **days)
+            by_channel = headline(reader, "channel", first, last)
+            by_campaign = headline(reader, "campaign", first, last)
             loads = loads_behind(reader, by_campaign.provenance.as_of)
             text = to_html(by_channel, by_campaign, loads)
         else:

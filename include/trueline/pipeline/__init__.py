@@ -1,4 +1,4 @@
-"""The steps of a run: ingest, check, build, publish, plan the upload. DAGs and CLI call only these."""
+"""The steps of a run: ingest, check, build, publish, plan the upload."""
 
 from trueline.pipeline.build import BuildSummary, build
 from trueline.pipeline.check import GateSummary, check

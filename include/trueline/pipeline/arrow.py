@@ -1,4 +1,4 @@
-"""Raw records into Arrow: personal values keyed, types and required columns checked, rows hashed."""
+"""Raw records into Arrow: personal values keyed, required columns checked, rows hashed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from trueline.errors import PermanentError, RowError
-from trueline.identity_keys import IdentityKeys, normalise_email, normalise_phone
+from trueline.identity_keys import normalise_email, normalise_phone
 from trueline.model.catalog import Table
+from trueline.pipeline.keys import ProfileKeys
 from trueline.sources.base import Record
 
 ARROW_TYPES: dict[str, pa.DataType] = {
@@ -49,13 +50,8 @@ class Prepared:
         return len(self.columns["row_hash"])
 
 
-def prepare(
-    table: Table, records: Iterable[Record], keys: IdentityKeys, phone_region: str
-) -> Prepared:
+def prepare(table: Table, records: Iterable[Record], keys: ProfileKeys) -> Prepared:
     """Key, check and hash records.
-
-    Args:
-        phone_region: Country of phone numbers that come without a country code.
 
     Raises:
         PermanentError: a source hands out a column that the table does not have.
@@ -89,7 +85,7 @@ def prepare(
         prepared.columns["_extra"].append(extra)
         prepared.columns["row_hash"].append(_row_hash(values, extra))
         if table.name == "crm_leads":
-            clear = _clear_identifiers(record.values, phone_region)
+            clear = _clear_identifiers(record.values, keys.phone_region)
             if clear:
                 prepared.identifiers.append(clear)
     return prepared
@@ -146,7 +142,7 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
-def _keyed(values: Mapping[str, Any], names: Sequence[str], keys: IdentityKeys) -> dict[str, Any]:
+def _keyed(values: Mapping[str, Any], names: Sequence[str], keys: ProfileKeys) -> dict[str, Any]:
     keyed = {name: values.get(name) for name in names}
     email, phone, address = (values.get(name) for name in CLEAR_FIELDS)
     if email and "email_key" in keyed:

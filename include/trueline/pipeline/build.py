@@ -18,7 +18,7 @@ from typing import Any
 from trueline import __version__
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, build_order, load_catalog
-from trueline.pipeline.ingest import identity_keys
+from trueline.pipeline.keys import ProfileKeys
 from trueline.rulebook import Rulebook, load_rulebook
 from trueline.settings.profile import Profile
 from trueline.warehouse import Transaction, Warehouse, open_warehouse
@@ -170,7 +170,7 @@ def _repeat_until_stable(
 def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) -> None:
     """Write the rule tables of this version; other versions stay beside it."""
     catalog = load_catalog()
-    keys = identity_keys(profile)
+    keys = ProfileKeys(profile)
     rows = {
         **rulebook.tables(keys.domain, keys.ip),
         "destinations": [

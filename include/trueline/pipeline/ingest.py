@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
-from trueline.identity_keys import IdentityKeys, load_identity_key
 from trueline.model.catalog import load_catalog
+from trueline.pipeline.keys import ProfileKeys
 from trueline.settings.profile import Profile
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.registry import build_source
@@ -108,7 +108,7 @@ def ingest(
         )
     now = utc_now()
     window.refuse_future(now, profile.time_zone)
-    keys = identity_keys(profile)
+    keys = ProfileKeys(profile)
     purpose = f"ingest {source_name} {run_label}".strip()
     run_folder = Path(tempfile.mkdtemp(prefix="trueline-ingest-"))
     try:
@@ -126,7 +126,7 @@ def ingest(
             now=now,
         )
         # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
-        loads = _collect(source.pull(window), keys, profile.settings.phone_region)
+        loads = _collect(source.pull(window), keys)
         with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
             records = _load(
                 warehouse,
@@ -150,15 +150,6 @@ def ingest(
             f" ({load.reason})" if load.reason else "",
         )
     return summary
-
-
-def identity_keys(profile: Profile) -> IdentityKeys:
-    """The keyed hashing of personal values, with the profile's secret."""
-    key_file = profile.settings.identity_key_file
-    return IdentityKeys(
-        load_identity_key(profile.resolve(key_file) if key_file else None),
-        region=profile.settings.phone_region,
-    )
 
 
 def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = None) -> None:
@@ -199,9 +190,7 @@ def _known_hashes(warehouse: Warehouse) -> frozenset[str]:
     return frozenset(row["content_hash"] for row in rows)
 
 
-def _collect(
-    batches: Iterable[Batch], keys: IdentityKeys, phone_region: str
-) -> list[_Load]:
+def _collect(batches: Iterable[Batch], keys: ProfileKeys) -> list[_Load]:
     from trueline.pipeline.arrow import prepare
 
     catalog = load_catalog()
@@ -209,7 +198,7 @@ def _collect(
     for batch in batches:
         key = (batch.table, batch.file_name, batch.content_hash, batch.skipped_reason)
         load = loads.setdefault(key, _Load(*key))
-        prepared = prepare(catalog[f"raw.{batch.table}"], batch.records, keys, phone_region)
+        prepared = prepare(catalog[f"raw.{batch.table}"], batch.records, keys)
         load.received += len(batch.records) + len(batch.errors)
         load.parts.append(prepared)
         load.errors += [*batch.errors, *prepared.errors]
@@ -245,7 +234,9 @@ def _load(
         if load.skipped_reason is None:
             table = catalog[f"raw.{load.table}"]
             context = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
-            rows = to_arrow(table, load.parts, **context)
+            rows = to_arrow(
+                table, load.parts, source=source, load_id=load_id, loaded_at=loaded_at
+            )
             tables.setdefault(table.key, []).append(rows)
             _add_restricted(tables, load, load_id, loaded_at, rows_to_arrow)
             coverage += [

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
@@ -50,6 +50,7 @@ class Refusal:
     delay: float | None
 
 
+Answer = TypeVar("Answer")
 # A platform's own reading of a refusal; None leaves it to the general rules.
 Explain = Callable[[Refusal, str], TruelineError | None]
 
@@ -145,7 +146,7 @@ class HttpClient:
 
         return self._retried(call)
 
-    def _retried(self, call: Callable[[float], Any]) -> Any:
+    def _retried(self, call: Callable[[float], Answer]) -> Answer:
         deadline = time.monotonic() + TOTAL_SECONDS
         retrying = Retrying(
             retry=retry_if_exception_type(RetriableError),

@@ -203,6 +203,7 @@ class BigQueryWarehouse(BigQueryConnection):
             location=self.settings.location,
         )
         opened.result()
+        assert opened.session_info is not None, "a session was asked for"
         session_id = opened.session_info.session_id
         session = BigQueryConnection(
             self.settings, self.access, session_id=session_id, labels=labels

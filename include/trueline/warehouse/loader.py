@@ -53,7 +53,7 @@ def load_with_dlt(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     resources = [
-        dlt.resource(rows, name=key.split(".")[1], write_disposition="append")  # type: ignore[call-overload]
+        dlt.resource(rows, name=key.split(".")[1], write_disposition="append")
         for key, rows in tables.items()
     ]
     shutil.rmtree(run_folder, ignore_errors=True)
@@ -62,7 +62,6 @@ def load_with_dlt(
         pipelines_dir=str(run_folder),
         destination=destination,
         dataset_name=dataset,
-        progress=None,
     )
     pipeline.config.restore_from_destination = False
     try:

@@ -9,13 +9,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from trueline.sources.files.mapping import EPOCHS, FieldRule, Mapping
+from trueline.sources.files.mapping import EPOCHS, FieldRule, FileMapping
 from trueline.sources.files.targets import Target
 from trueline.sources.values import INT64_LIMIT, BadValue, fit_numeric, plausible
 
 # Blanks that nobody sees around a value.
 _BLANKS = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
+# As spreadsheets print it, with a plus: a hexadecimal id may well be digits, an e and digits.
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}")
 _POINT_ZERO = re.compile(r"\d+\.0+")
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)? ?(?:Z|z|[+-]\d\d(?::?\d\d)?)?"
@@ -28,7 +29,9 @@ _COUNTS = frozenset({"impressions", "clicks", "contact_attempts"})
 Cell = Callable[[Any], Any]
 
 
-def cell_reader(target: Target, rule: FieldRule | None, mapping: Mapping, time_zone: str) -> Cell:
+def cell_reader(
+    target: Target, rule: FieldRule | None, mapping: FileMapping, time_zone: str
+) -> Cell:
     """A function from a received cell to the target's value; it raises :class:`BadValue`.
 
     Args:
@@ -64,7 +67,7 @@ def cell_reader(target: Target, rule: FieldRule | None, mapping: Mapping, time_z
     return read
 
 
-def _typed(target: Target, rule: FieldRule | None, mapping: Mapping, zone: ZoneInfo) -> Cell:
+def _typed(target: Target, rule: FieldRule | None, mapping: FileMapping, zone: ZoneInfo) -> Cell:
     layout = rule.format if rule else None
     multiply = rule.multiply if rule else None
     if target.type == "DATE":
@@ -94,12 +97,14 @@ def _identifier(cell: Any) -> str:
 def _number_pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
     point = re.escape(decimal)
     grouped = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|" if thousands else ""
-    return re.compile(rf"[+-]?(?:{grouped}\d+)(?:{point}\d+)?(?:[eE][+-]?\d{{1,3}})?|[+-]?{point}\d+")
+    return re.compile(
+        rf"[+-]?(?:{grouped}\d+)(?:{point}\d+)?(?:[eE][+-]?\d{{1,3}})?|[+-]?{point}\d+"
+    )
 
 
-def _number(cell: Any, pattern: re.Pattern[str], mapping: Mapping) -> Decimal:
+def _number(cell: Any, pattern: re.Pattern[str], mapping: FileMapping) -> Decimal:
     text = str(cell)
-    if len(text) > _MAX_NUMBER_LENGTH or not text.isascii() and not mapping.thousands:
+    if len(text) > _MAX_NUMBER_LENGTH or (not text.isascii() and not mapping.thousands):
         raise BadValue("bad_number")
     if not pattern.fullmatch(text):
         raise BadValue("bad_number")
@@ -113,7 +118,7 @@ def _number(cell: Any, pattern: re.Pattern[str], mapping: Mapping) -> Decimal:
 
 
 def _numeric(
-    cell: Any, pattern: re.Pattern[str], mapping: Mapping, multiply: Decimal | None
+    cell: Any, pattern: re.Pattern[str], mapping: FileMapping, multiply: Decimal | None
 ) -> Decimal:
     number = _number(cell, pattern, mapping)
     return fit_numeric(fit_numeric(number) * multiply if multiply is not None else number)
@@ -122,7 +127,7 @@ def _numeric(
 def _integer(
     cell: Any,
     pattern: re.Pattern[str],
-    mapping: Mapping,
+    mapping: FileMapping,
     multiply: Decimal | None,
     is_count: bool,
 ) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from trueline.errors import PermanentError
-from trueline.sources.files.mapping import Mapping
+from trueline.sources.files.mapping import FileMapping
 
 MAX_LINE_CHARACTERS = 4 * 1024 * 1024
 _SNIFF_BYTES = 512
@@ -34,7 +34,7 @@ def content_hash(path: Path, fingerprint: str) -> str:
     return digest.hexdigest()
 
 
-def check_kind(path: Path, name: str, mapping: Mapping, *, may_be_empty: bool) -> None:
+def check_kind(path: Path, name: str, mapping: FileMapping, *, may_be_empty: bool) -> None:
     """Refuse what only looks like the promised format.
 
     Raises:

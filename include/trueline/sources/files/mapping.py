@@ -68,7 +68,7 @@ def _rule(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
 
 
-class Mapping(Strict):
+class FileMapping(Strict):
     """One mapping file."""
 
     kind: Kind
@@ -121,7 +121,7 @@ class Mapping(Strict):
         return given
 
     @model_validator(mode="after")
-    def _complete(self) -> Mapping:
+    def _complete(self) -> FileMapping:
         if self.thousands == self.decimal:
             raise ValueError("decimal and thousands are the same sign")
         both = sorted(set(self.fields) & set(self.constants))
@@ -168,10 +168,10 @@ class Mapping(Strict):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_mapping(path: Path) -> Mapping:
+def load_mapping(path: Path) -> FileMapping:
     """Read a mapping file.
 
     Raises:
         ConfigurationError: with file, line, value and fix.
     """
-    return load_model(path, Mapping, expand_env=False)
+    return load_model(path, FileMapping, expand_env=False)

@@ -52,9 +52,7 @@ class GoogleAdsSource:
                 restated,
                 "ad_delivery",
                 "delivery",
-                partial(
-                    records.delivery, account=account, currency=currency, time_zone=time_zone
-                ),
+                partial(records.delivery, account=account, currency=currency, time_zone=time_zone),
             )
             yield self._report(
                 account,

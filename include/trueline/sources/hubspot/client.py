@@ -9,8 +9,8 @@ from typing import Any
 from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
 from trueline.sources.collect import at
-from trueline.sources.hubspot.constants import DEFAULT_URL, LIST_PAGE, SEARCH_PAGE
 from trueline.sources.http import HttpClient
+from trueline.sources.hubspot.constants import DEFAULT_URL, LIST_PAGE, SEARCH_PAGE
 from trueline.sources.settings import HubSpotSettings
 
 Object = Mapping[str, Any]

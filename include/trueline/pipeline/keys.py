@@ -1,0 +1,34 @@
+"""The keyed hashing of personal values, asked for its secret only when there is one to key."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from trueline.identity_keys import IdentityKeys, load_identity_key
+from trueline.settings.profile import Profile
+
+
+class ProfileKeys:
+    """Keys under the profile's secret. Data without personal values needs no secret at all."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.phone_region = profile.settings.phone_region
+        key_file = profile.settings.identity_key_file
+        self._key_file = profile.resolve(key_file) if key_file else None
+
+    @cached_property
+    def _keys(self) -> IdentityKeys:
+        return IdentityKeys(load_identity_key(self._key_file), region=self.phone_region)
+
+    def email(self, value: str) -> str | None:
+        return self._keys.email(value)
+
+    def phone(self, value: str) -> str | None:
+        return self._keys.phone(value)
+
+    def domain(self, value: str) -> str | None:
+        """Key of a domain, given by itself or inside an address."""
+        return self._keys.domain(value)
+
+    def ip(self, value: str) -> str | None:
+        return self._keys.ip(value)
