@@ -174,6 +174,7 @@ class DemoHome:
             ("api", "secret_key"): stored["api_secret_key"],
             ("api_auth", "jwt_secret"): stored["jwt_secret"],
             ("scheduler", "enable_health_check"): "False",
+            ("scheduler", "scheduler_idle_sleep_time"): "0.5",
             # Its import alone would write two hundred lines.
             ("logging", "namespace_levels"): "great_expectations=WARNING",
             ("usage_data_collection", "enabled"): "False",

@@ -139,15 +139,14 @@ def tell(
 
 
 def _single_days(api: AirflowApi, narrator: Narrator, days: list[date], sources: list[str]) -> None:
+    """One day after the other, as mornings come: its ingests, then the build they start."""
     keys = [day.isoformat() for day in days]
-    narrator.wait_for(
-        {
-            api.trigger(f"ingest_{source}", partition_key=key): key
-            for key in keys
-            for source in sources
-        }
-    )
-    builds = narrator.wait_for_partitions("build_funnel", keys)
+    builds: list[Run] = []
+    for key in keys:
+        narrator.wait_for(
+            {api.trigger(f"ingest_{source}", partition_key=key): key for source in sources}
+        )
+        builds = narrator.wait_for_partitions("build_funnel", keys[: keys.index(key) + 1])
     # Nobody started these: the four sources' assets of a day did, together, once.
     if sorted(run.partition_key or "" for run in builds) != keys:
         found = ", ".join(f"{run.partition_key} ({run.run_type})" for run in builds)

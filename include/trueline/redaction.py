@@ -22,7 +22,7 @@ _CLICK_ID = re.compile(
 )
 # Bare Google and Meta click ids are long and begin in a known way.
 _BARE_CLICK_ID = re.compile(r"\b(?:(?:Cj|EAIaIQ)[A-Za-z0-9_\-]{30,}|IwAR[A-Za-z0-9_\-]{20,})")
-_INTERNATIONAL_PHONE = re.compile(r"(?<![\w+])\+\d(?:[ ().\-/]{0,2}\d){6,14}(?!\d)")
+_INTERNATIONAL_PHONE = re.compile(r"(?<![\w+])\+\d(?:[ ().\-/]{0,3}\d){6,14}(?!\d)")
 # A national number is told from a count by its leading zero or bracket and its grouping: dates
 # never start so, and run ids and account numbers are not grouped by blanks or slashes.
 _NATIONAL_PHONE = re.compile(

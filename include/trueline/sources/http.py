@@ -15,8 +15,10 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import requests
+from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 from tenacity.stop import stop_base
 
@@ -31,6 +33,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MAX_BODY_BYTES = 256 * 1024 * 1024
 _CHUNK = 1 << 16
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,12 @@ class HttpClient:
                 fix="Give it a base_url that starts with https:// (see .env.example).",
             )
         self._session = requests.Session()
-        # No surprise from ~/.netrc: it would replace the token.
-        self._session.trust_env = False
+        # A proxy of the company is for the outside world, not for this machine.
+        self._session.trust_env = urlsplit(self._base).hostname not in _LOOPBACK
+        self._session.auth = _Bearer(connection.token)
         self._session.headers.update(
             {"User-Agent": "trueline", "Accept": "application/json", **(headers or {})}
         )
-        if connection.token:
-            self._session.headers["Authorization"] = f"Bearer {connection.token}"
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET; see :meth:`_json` for errors."""
@@ -260,6 +262,18 @@ class HttpClient:
         """The error of a refusal: the platform's own reading first, then the status."""
         told = self._explain(refusal, self._name) if self._explain else None
         return told or _by_status(refusal, self._name)
+
+
+class _Bearer(AuthBase):
+    """The token as a header; set even without one, or ~/.netrc would put its own there."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 def _by_status(refusal: Refusal, name: str) -> TruelineError:

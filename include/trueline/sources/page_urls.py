@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 from trueline.redaction import redact, redact_addresses
@@ -40,6 +41,8 @@ def read_page_url(address: str | None) -> PageUrl:
         parts = urlsplit(address.strip())
     except ValueError:
         return PageUrl()
+    if not parts.query:
+        return PageUrl(page_path=_path(parts.path))
     query = dict(_pairs(parts.query))
     kind = next((name for name in CLICK_ID_TYPES if _plain(query.get(name))), None)
     campaigns = (_plain(query.get(name)) for name in CAMPAIGN_ID_KEYS)
@@ -95,6 +98,7 @@ def _plain(value: str | None) -> str | None:
     return text if text and "@" not in text and len(text) <= MAX_LENGTH else None
 
 
+@lru_cache(maxsize=4096)
 def _tag(value: str | None) -> str | None:
     """A tag as tagged; dropped whole where it holds a personal value."""
     text = unquote_plus(value).strip() if value else ""
@@ -103,5 +107,6 @@ def _tag(value: str | None) -> str | None:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _path(path: str) -> str:
     return redact_addresses(unquote(path))[:MAX_LENGTH] or "/"

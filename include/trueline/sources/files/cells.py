@@ -97,16 +97,15 @@ def _identifier(cell: Any) -> str:
 def _number_pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
     point = re.escape(decimal)
     grouped = rf"\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+|" if thousands else ""
+    exponent = r"(?:[eE][+-]?\d{1,3})?"
     return re.compile(
-        rf"[+-]?(?:{grouped}\d+)(?:{point}\d+)?(?:[eE][+-]?\d{{1,3}})?|[+-]?{point}\d+"
+        rf"[+-]?(?:{grouped}\d+)(?:{point}\d+)?{exponent}|[+-]?{point}\d+{exponent}", re.ASCII
     )
 
 
 def _number(cell: Any, pattern: re.Pattern[str], mapping: FileMapping) -> Decimal:
     text = str(cell)
-    if len(text) > _MAX_NUMBER_LENGTH or (not text.isascii() and not mapping.thousands):
-        raise BadValue("bad_number")
-    if not pattern.fullmatch(text):
+    if len(text) > _MAX_NUMBER_LENGTH or not pattern.fullmatch(text):
         raise BadValue("bad_number")
     if mapping.thousands:
         text = text.replace(mapping.thousands, "")

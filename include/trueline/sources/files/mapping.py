@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from trueline.settings.yaml_lines import Strict, load_model
 from trueline.sources.files.targets import (
@@ -54,7 +61,7 @@ class FieldRule(Strict):
     def _usable(cls, value: str | None) -> str | None:
         if value is None or value in EPOCHS:
             return value
-        probe = datetime(2001, 2, 3, 4, 5, 6)
+        probe = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
         try:
             datetime.strptime(probe.strftime(value), value)
         except ValueError:
@@ -66,6 +73,21 @@ class FieldRule(Strict):
 
 def _rule(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
+
+
+def _known_target(name: str, info: ValidationInfo) -> str:
+    kind = info.data.get("kind")
+    if kind is None:  # the error about kind itself is told already
+        return name
+    known = targets(kind)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{kind} has no field {name!r}.{hint} Known: {', '.join(sorted(known))}")
+    return name
+
+
+FieldName = Annotated[str, AfterValidator(_known_target)]
 
 
 class FileMapping(Strict):
@@ -82,8 +104,8 @@ class FileMapping(Strict):
     time_zone: str | None = None
     header_row: int = Field(default=1, ge=1, le=100)
     skip_rows: int = Field(default=0, ge=0, le=1000)
-    constants: dict[str, Scalar] = Field(default_factory=dict)
-    fields: dict[str, Annotated[FieldRule, BeforeValidator(_rule)]] = Field(min_length=1)
+    constants: dict[FieldName, Scalar] = Field(default_factory=dict)
+    fields: dict[FieldName, Annotated[FieldRule, BeforeValidator(_rule)]] = Field(min_length=1)
     drop: tuple[str, ...] = ()
 
     @field_validator("encoding")
@@ -103,22 +125,6 @@ class FileMapping(Strict):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("not a known time zone; use an IANA name") from None
         return value
-
-    @field_validator("constants", "fields")
-    @classmethod
-    def _known_targets(cls, given: dict[str, object], info: ValidationInfo) -> dict[str, object]:
-        kind = info.data.get("kind")
-        if kind is None:  # the error about kind itself is told already
-            return given
-        known = targets(kind)
-        for name in given:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {close[0]!r}?" if close else ""
-                raise ValueError(
-                    f"{kind} has no field {name!r}.{hint} Known: {', '.join(sorted(known))}"
-                )
-        return given
 
     @model_validator(mode="after")
     def _complete(self) -> FileMapping:

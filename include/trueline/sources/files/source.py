@@ -23,6 +23,8 @@ from trueline.windows import Window
 BATCH_RECORDS = 50_000
 # A file with a few bad rows is loaded without them; one that is mostly bad was misread.
 JUDGED_FROM_ROWS = 20
+# One day's file may be late; so many in a row are a wrong path or a dead export.
+SUSPICIOUS_DAYS = 3
 REPORT_OF = {"ad_delivery": "delivery", "pixel_claims": "claims"}
 Span = tuple[date, date]
 
@@ -54,16 +56,27 @@ class FilesSource:
         """Every file that is new, in batches of at most 50,000 records of one table."""
         looked_at = window.widened(self._settings.repull_days)
         for settings, mapping in self._files:
+            missing: list[str] = []
+            is_any_there = False
             for found in self._found(settings, looked_at):
                 if found.path is None:
+                    missing.append(found.name)
                     table = mapping.tables[0]
                     yield Batch(table, (), file_name=found.name, skipped_reason="not_there")
                     continue
+                is_any_there = True
                 try:
                     yield from self._read(found, found.path, settings, mapping, window)
                 finally:
                     if found.is_copy:
                         found.path.unlink(missing_ok=True)
+            if settings.required and not is_any_there and len(missing) >= SUSPICIOUS_DAYS:
+                raise PermanentError(
+                    f"None of the {len(missing)} days' files is there.",
+                    where=f"{self.name}: {settings.path}",
+                    fix="Check the path in the profile and the address of the connection, then "
+                    "the export; `required: false` marks files that may be missing for days.",
+                )
 
     def _found(self, settings: FileSettings, window: Window) -> Iterator[Found]:
         if self._client:
