@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from trueline.errors import TruelineError
-
 from demo.errors import DemoError
 from demo.home import DemoHome
 from demo.processes import describe, leftovers, running_owner, stop_leftovers
+from trueline.errors import TruelineError
 
 
 def main() -> int:

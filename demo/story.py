@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from trueline.settings.profile import Profile, load_profile
-
 from demo.airflow_api import AirflowApi, Run
 from demo.errors import DemoError
 from demo.home import DemoHome, WorldSettings
 from demo.ports import free_port
 from demo.processes import Processes
 from demo.services import Ports, start_services, wait_for_dags, wait_until
+from trueline.settings.profile import Profile, load_profile
 
 SINGLE_DAYS = 3
 SECONDS_PER_CHAPTER = 900.0

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from trueline.settings.profile import load_profile
-
 from demo.errors import DemoError
 from demo.home import USER, DemoHome, WorldSettings
 from demo.ports import HOST, free_port, require_free
 from demo.processes import Processes
 from demo.services import Ports, start_services, wait_for_dags
 from demo.story import expected_dags
+from trueline.settings.profile import load_profile
 
 UI_PORT_VARIABLE = "TRUELINE_UI_PORT"
 

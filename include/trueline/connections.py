@@ -1,4 +1,4 @@
-"""Addresses and credentials as values: from Airflow connections in plugins/, from env in the CLI."""
+"""Addresses and credentials as values: from Airflow in plugins/, from the environment here."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
 

@@ -13,9 +13,9 @@ from airflow.sdk import (
     Param,
     PartitionedAtRuntime,
 )
+
 from trueline.errors import ConfigurationError
 from trueline.settings.profile import Profile, load_profile
-
 from trueline_airflow.retry import FamilyRetryPolicy
 from trueline_airflow.window import KEY_FORMAT
 

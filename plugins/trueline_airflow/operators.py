@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.settings.profile import Profile, load_profile
 from trueline.windows import Window, utc_now
-
 from trueline_airflow.warehouse import bigquery_client
 from trueline_airflow.window import window_from_context
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
     from trueline.connections import Connection
 
 

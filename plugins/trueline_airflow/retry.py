@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryDecision, RetryRule
+
 from trueline.errors import ConfigurationError, PermanentError, RetriableError
 
 FIRST_DELAY = timedelta(seconds=30)

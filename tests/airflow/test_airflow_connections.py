@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from trueline.errors import ConfigurationError
 from trueline_airflow.connections import connection_from_airflow
+
+from trueline.errors import ConfigurationError
 
 
 def set_connection(monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import psutil
 import pytest
 import requests
-from trueline.settings.profile import load_profile
 
 from demo.airflow_api import AirflowApi, Run
 from demo.home import DemoHome, WorldSettings
@@ -18,6 +17,7 @@ from demo.ports import free_port, require_free
 from demo.processes import Processes, leftovers
 from demo.services import Ports, start_services, wait_for_dags, wait_until
 from demo.story import expected_dags, tell
+from trueline.settings.profile import load_profile
 
 pytestmark = pytest.mark.airflow
 SINGLE_DAYS = 2

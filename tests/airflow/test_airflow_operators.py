@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from trueline.errors import ConfigurationError
 from trueline_airflow.operators import BuildOperator, IngestOperator, PipelineOperator
+
+from trueline.errors import ConfigurationError
 
 
 def context(key: str | None, **params: str) -> dict[str, Any]:

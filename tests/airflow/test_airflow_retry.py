@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk import RetryAction
-from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline_airflow.retry import LONGEST_DELAY, FamilyRetryPolicy
+
+from trueline.errors import ConfigurationError, PermanentError, RetriableError
 
 
 def decision(error: BaseException, try_number: int = 1):

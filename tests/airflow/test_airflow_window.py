@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import pytest
+from trueline_airflow.window import window_from_context
+
 from trueline.errors import ConfigurationError
 from trueline.windows import Window
-from trueline_airflow.window import window_from_context
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

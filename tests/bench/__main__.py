@@ -1,4 +1,4 @@
-"""``make bench``: how long things take, on a world as large as the demo's. Medians of several runs."""
+"""``make bench``: how long things take on a world as large as the demo's, as medians."""
 
 from __future__ import annotations
 

@@ -154,9 +154,7 @@ def test_a_published_moment_never_goes_back(twin: Company, as_of: datetime) -> N
         pipeline.build(twin.profile, as_of=as_of - timedelta(minutes=1))
 
 
-def test_a_future_window_is_refused_before_any_request(
-    small_world: World, tmp_path: Path
-) -> None:
+def test_a_future_window_is_refused_before_any_request(small_world: World, tmp_path: Path) -> None:
     tomorrow = utc_now().date() + timedelta(days=2)
     nobody_listens_here = "http://127.0.0.1:9"
     company = Company(small_world, nobody_listens_here, profile_in(tmp_path / "data"))

@@ -9,10 +9,9 @@ from __future__ import annotations
 import sys
 import time
 
+from tests.googlesql.gate import check
 from trueline.errors import ConfigurationError
 from trueline.paths import sql_dir, suites_dir
-
-from tests.googlesql.gate import check
 
 
 def main() -> int:

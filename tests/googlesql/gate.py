@@ -17,16 +17,16 @@ from pathlib import Path
 from types import ModuleType
 
 import sqlglot
-import trueline
 from sqlglot import exp
+
+import trueline
+from tests.googlesql.analyser import Analyser, Analysis, Call, InvalidSqlError
+from tests.googlesql.engine import Engine
+from tests.googlesql.inline import inline_statements
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
 from trueline.quality.suites import Suite, load_suites
-
-from tests.googlesql.analyser import Analyser, Analysis, Call, InvalidSqlError
-from tests.googlesql.engine import Engine
-from tests.googlesql.inline import inline_statements
 
 MAX_CLUSTER_COLUMNS = 4
 _SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)

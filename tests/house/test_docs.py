@@ -33,8 +33,11 @@ def test_every_make_target_of_the_readme_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", sorted(path.relative_to(home()).as_posix() for path in home().glob("docs/**/*.md"))
-    + ["README.md", "CONTRIBUTING.md"],
+    "page",
+    sorted(
+        path.relative_to(home()).as_posix()
+        for path in (*home().glob("docs/**/*.md"), *home().glob("*.md"))
+    ),
 )
 def test_links_inside_the_repository_lead_somewhere(page: str) -> None:
     path = home() / page

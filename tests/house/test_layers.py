@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from trueline.errors import ConfigurationError
-from trueline.model.catalog import LAYERS, build_order, load_catalog
 from trueline.model.cases import find_cases
+from trueline.model.catalog import LAYERS, build_order, load_catalog
 from trueline.paths import home
 
 COMPUTED_LAYERS = ("staging", "identity", "attribution", "qualification", "marts", "activation")

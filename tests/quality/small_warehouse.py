@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
 from trueline.model.catalog import Table, load_catalog
 from trueline.warehouse.ddl import create_table_sql
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 from _pytest.mark.structures import ParameterSet
+
+from tests.quality.small_warehouse import GOOD_ROWS, MARKER, spoil
 from trueline.paths import suites_dir
 from trueline.quality.duckdb_dialect import connection_string
 from trueline.quality.gates import GateFailed, judge
 from trueline.quality.runner import ExpectationResult, run_border
 from trueline.quality.suites import load_suites
-
-from tests.quality.small_warehouse import GOOD_ROWS, MARKER, spoil
 
 BAD_DATA = yaml.safe_load(Path(__file__).with_name("bad_data.yaml").read_text(encoding="utf-8"))
 

@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 import pytest
 import sqlalchemy  # noqa: TID253 - a test, not a DAG
+
+from tests.quality.small_warehouse import MARKER, build, spoil
 from trueline.errors import ConfigurationError, RetriableError
 from trueline.model.catalog import LAYERS
 from trueline.paths import suites_dir
@@ -22,8 +24,6 @@ from trueline.quality.duckdb_dialect import connection_string
 from trueline.quality.gates import GateFailed, judge
 from trueline.quality.runner import ExpectationResult, run_border
 from trueline.quality.suites import load_suites
-
-from tests.quality.small_warehouse import MARKER, build, spoil
 
 BORDERS = ("raw", "marts", "activation")
 

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from report_demo_figures import AS_OF, DDL, funnel_rows
+
 from trueline.warehouse.duckdb import DuckDBReader
 
 Publish = Callable[[Iterable[Mapping[str, Any]]], DuckDBReader]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+
 from trueline.report.files import to_csv, to_json
 from trueline.report.headline import headline
 

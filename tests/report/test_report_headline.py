@@ -16,6 +16,7 @@ from report_demo_figures import (
     RULES_VERSION,
     funnel_rows,
 )
+
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.report.headline import headline, loads_behind
 

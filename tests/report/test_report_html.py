@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from report_demo_figures import CAMPAIGNS, funnel_rows
+
 from trueline.errors import ConfigurationError
 from trueline.report import charts, figures, html
 from trueline.report.headline import effect, headline, loads_behind, with_figures

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from rich.console import Console
+
 from trueline.report import figures
 from trueline.report.headline import headline
 from trueline.report.table import print_report

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from sandbox.server.app import SandboxServer
+from sandbox.world import World
 from trueline.connections import Connection
 from trueline.sources.base import Batch
 from trueline.sources.files.source import FilesSource
 from trueline.sources.settings import FilesSettings
 from trueline.windows import Window
-
-from sandbox.server.app import SandboxServer
-from sandbox.world import World
 
 LAST_DAY = date(2026, 10, 31)
 NOW = datetime(2026, 11, 1, 5, 0, tzinfo=UTC)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from trueline.sources.files.cells import cell_reader
 from trueline.sources.files.mapping import FieldRule, FileMapping
 from trueline.sources.files.targets import Target

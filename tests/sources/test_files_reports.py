@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+
+from tests.sources.conftest import LAST_DAY, NOW, TOKEN, WINDOW, Answer
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.sources.base import Coverage
 from trueline.sources.files import source as files_source
@@ -13,8 +15,6 @@ from trueline.sources.files.mapping import load_mapping
 from trueline.sources.registry import build_source
 from trueline.sources.settings import FilesSettings
 from trueline.windows import Window
-
-from tests.sources.conftest import LAST_DAY, NOW, TOKEN, WINDOW, Answer
 
 REPORT = """
 kind: ad_report

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+
+from tests.sources.conftest import TOKEN, Answer
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
 from trueline.sources.google_ads.client import explain as explain_google
 from trueline.sources.http import ATTEMPTS, HttpClient, Refusal
 from trueline.sources.meta_ads.client import explain as explain_meta
-
-from tests.sources.conftest import TOKEN, Answer
 
 
 def _call(server, waited: list[float], **options):

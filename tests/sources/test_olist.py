@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from tests.sources.conftest import NOW
 from trueline.paths import home
 from trueline.sources.registry import build_source
 from trueline.sources.settings import FilesSettings
 from trueline.windows import Window
-
-from tests.sources.conftest import NOW
 
 LEADS = (
     "mql_id,first_contact_date,landing_page_id,origin\nm1,01-02-2018,p1,social\nm2,15-06-2017,p2,\n"

@@ -6,6 +6,7 @@ import logging
 import stat
 
 import pytest
+
 from trueline.errors import ConfigurationError
 from trueline.identity_keys import (
     IdentityKeys,

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.sources.conftest import NOW, TOKEN, WINDOW, Answer, Asked
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.sources.base import Batch
 from trueline.sources.hubspot import client as hubspot_client
 from trueline.sources.registry import build_source
 from trueline.sources.settings import GoogleAdsSettings, HubSpotSettings, MetaAdsSettings
 from trueline.windows import Window
-
-from tests.sources.conftest import NOW, TOKEN, WINDOW, Answer, Asked
 
 DAY = Window(date(2026, 10, 30), date(2026, 10, 30))
 

@@ -6,14 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.sources.conftest import NOW, WINDOW
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
 from trueline.paths import home
 from trueline.settings.profile import load_profile
 from trueline.sources.base import Batch
 from trueline.sources.registry import build_source
-
-from tests.sources.conftest import NOW, WINDOW
 
 PREFIX = {
     "google_ads": "/google-ads",

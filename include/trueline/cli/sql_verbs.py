@@ -79,8 +79,8 @@ def run(
     emit(rows, output, empty="The query gives no rows.")
 
 
-@app.command()
-def test(
+@app.command("test")
+def run_stories(
     table: Annotated[str | None, typer.Argument(help="layer.table; all tables by default")] = None,
     profile: ProfileOption = None,
     output: FormatOption = Format.TABLE,

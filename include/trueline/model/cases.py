@@ -1,9 +1,9 @@
 """SQL cases: one YAML file tells a story, what is given and what one table must make of it.
 
 ``params / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
-does not name are NULL; ``expect`` compares only the columns it names, rows in any order. Rule tables
-and parameters that a case does not give come from the default rulebook, so that most stories need
-neither.
+does not name are NULL; ``expect`` compares only the columns it names, rows in any order. Rule
+tables and parameters that a case does not give come from the default rulebook, so that most
+stories need neither.
 """
 
 from __future__ import annotations

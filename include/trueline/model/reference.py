@@ -24,9 +24,9 @@ def render() -> str:
     lines = [
         "# Tables",
         "",
-        "Made from `include/sql/*/*/table.yaml` by `make docs`; a test fails when it is out of date.",
-        "A layer reads only layers above it on this page. *personal*: what kind of personal data a",
-        "column holds.",
+        "Made from `include/sql/*/*/table.yaml` by `make docs`; a test fails when it is out of",
+        "date. A layer reads only layers above it on this page. *personal*: what kind of personal",
+        "data a column holds.",
     ]
     catalog = load_catalog()
     for layer in LAYERS:

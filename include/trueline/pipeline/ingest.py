@@ -234,9 +234,7 @@ def _load(
         if load.skipped_reason is None:
             table = catalog[f"raw.{load.table}"]
             context = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
-            rows = to_arrow(
-                table, load.parts, source=source, load_id=load_id, loaded_at=loaded_at
-            )
+            rows = to_arrow(table, load.parts, source=source, load_id=load_id, loaded_at=loaded_at)
             tables.setdefault(table.key, []).append(rows)
             _add_restricted(tables, load, load_id, loaded_at, rows_to_arrow)
             coverage += [

@@ -144,9 +144,9 @@ def _validate(
 ) -> dict[str, list[Any]]:
     """Great Expectations' own results by suite name."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    import great_expectations as gx
     from trueline.quality import duckdb_dialect
 
     duckdb_dialect.register()

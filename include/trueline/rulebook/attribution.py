@@ -61,9 +61,7 @@ class SourceRule(Strict):
 class Internal(Strict):
     """Who is not the public: own e-mail domains and office addresses."""
 
-    email_domains: tuple[
-        Annotated[LowerText, Field(pattern=r"^[^@\s]+\.[^@\s.]+$")], ...
-    ] = ()
+    email_domains: tuple[Annotated[LowerText, Field(pattern=r"^[^@\s]+\.[^@\s.]+$")], ...] = ()
     ip_addresses: tuple[IPvAnyAddress, ...] = ()
 
 
@@ -108,6 +106,12 @@ class AttributionRules(Strict):
             if goal not in goals:
                 raise ValueError(
                     f"{what} names the goal {goal!r}; known: {', '.join(sorted(goals))}"
+                )
+        for name, rules in self.conversion_goals.items():
+            if rules.makes_lead != (rules.kind == "macro"):
+                raise ValueError(
+                    f"the goal {name!r} must have makes_lead: true if it is macro and false if it "
+                    "is micro, or the totals would not add up"
                 )
         if not self.conversion_goals[self.default_goal].makes_lead:
             raise ValueError(f"default_goal {self.default_goal!r} must have makes_lead: true")

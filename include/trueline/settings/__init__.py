@@ -1,1 +1,1 @@
-"""The files a person may edit, read strictly: unknown keys refused, errors name line, value, fix."""
+"""The files a person may edit, read strictly: errors name line, value and fix."""

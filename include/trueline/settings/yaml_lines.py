@@ -1,4 +1,4 @@
-"""YAML into validated, frozen models; every error names the file, the line, the value and the fix."""
+"""YAML into validated, frozen models; every error names file, line, value and fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECRET_NAME = re.compile(r"token|secret|password|key", re.IGNORECASE)
 
 
 class Strict(BaseModel):
-    """Base of all settings: immutable, and a misspelt key is an error instead of a silent default."""
+    """Base of all settings: immutable, and a misspelt key is an error, not a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from tenacity.stop import stop_base
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
 from trueline.redaction import redact
+from trueline.windows import utc_now
 
 ATTEMPTS = 4
 TOTAL_SECONDS = 60.0
@@ -327,7 +328,7 @@ def _retry_after(response: requests.Response) -> float | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - utc_now()).total_seconds())
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -46,18 +46,52 @@ identifiers as (
 
 ),
 
+click_carriers as (
+
+    select
+        concat('client:', client_id) as node,
+        click_id,
+        click_id_type,
+        occurred_at as clicked_at
+    from staging.stg_web__touches
+    where client_id is not null and click_id is not null
+
+    union all
+
+    -- Where no visit was recorded, the submission or the CRM may still know the click, but not
+    -- when it was made.
+    select
+        coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
+        click_id,
+        click_id_type,
+        cast(null as timestamp) as clicked_at
+    from staging.stg_web__tag_events
+    where click_id is not null
+
+    union all
+
+    select
+        concat('crm:', crm, ':', crm_record_id) as node,
+        click_id,
+        click_id_type,
+        cast(null as timestamp) as clicked_at
+    from staging.stg_crm__leads
+    where click_id is not null
+
+),
+
 clicks as (
 
     select
         qualified.lead_key,
-        touches.click_id,
-        touches.click_id_type,
-        touches.occurred_at as clicked_at
+        carriers.click_id,
+        carriers.click_id_type,
+        max(carriers.clicked_at) as clicked_at
     from qualified
     inner join identity.person_nodes as person_nodes using (person_key)
-    inner join staging.stg_web__touches as touches
-        on person_nodes.node = concat('client:', touches.client_id)
-    where touches.click_id is not null and touches.occurred_at <= qualified.qualified_at
+    inner join click_carriers as carriers on person_nodes.node = carriers.node
+    where carriers.clicked_at is null or carriers.clicked_at <= qualified.qualified_at
+    group by qualified.lead_key, carriers.click_id, carriers.click_id_type
 
 ),
 
@@ -77,7 +111,7 @@ newest_click_per_destination as (
             and understood.destination_type = destinations.destination_type
     qualify row_number() over (
         partition by clicks.lead_key, destinations.destination
-        order by clicks.clicked_at desc, clicks.click_id
+        order by if(clicks.clicked_at is null, 1, 0), clicks.clicked_at desc, clicks.click_id
     ) = 1
 
 ),

@@ -42,7 +42,9 @@ touches_before_the_lead as (
     where
         touches.occurred_at <= leads.lead_at
         and touches.occurred_at
-        > timestamp_sub(leads.lead_at, interval channels.look_back_days day)
+        >= timestamp_sub(leads.lead_at, interval channels.look_back_days day)
+        -- A visit nobody can place is no touch: it must not take a known one's lead.
+        and origins.platform != 'unknown'
 
 ),
 

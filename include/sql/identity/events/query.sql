@@ -59,8 +59,6 @@ events_with_person as (
         on
             person_nodes.node = coalesce(
                 concat('client:', tag_events.client_id),
-                concat('email:', tag_events.email_key),
-                concat('phone:', tag_events.phone_key),
                 concat('event:', tag_events.event_key)
             )
     left join goal_per_event_name as goals using (event_name)

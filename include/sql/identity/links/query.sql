@@ -21,12 +21,12 @@ crm_leads as (
 tag_events as (
 
     select
-        concat('client:', client_id) as client_node,
+        -- Without a browser id the submission stands for itself.
+        coalesce(concat('client:', client_id), concat('event:', event_key)) as client_node,
         email_key,
         phone_key,
         click_id
     from staging.stg_web__tag_events
-    where client_id is not null
 
 ),
 
@@ -36,6 +36,60 @@ touches as (
         concat('client:', client_id) as client_node,
         click_id
     from staging.stg_web__touches
+    where client_id is not null
+
+),
+
+told_before_deletion as (
+
+    -- A stub keeps no address, but its place beside the person's other records and submissions:
+    -- otherwise erasing one record would move the numbers of others.
+    select distinct
+        concat('crm:', raw_leads.crm, ':', raw_leads.crm_record_id) as record_node,
+        raw_leads.email_key,
+        raw_leads.phone_key,
+        raw_leads.client_id
+    from raw.crm_leads as raw_leads
+    inner join staging.stg_crm__leads as stubs using (crm, crm_record_id)
+    where stubs.is_deleted and raw_leads.load_id in (select load_id from staging.stg_loads)
+
+),
+
+neighbours_before_deletion as (
+
+    select
+        told.record_node,
+        events.client_node as neighbour_node
+    from told_before_deletion as told
+    inner join tag_events as events
+        on told.email_key = events.email_key or told.phone_key = events.phone_key
+
+    union distinct
+
+    select
+        told.record_node,
+        crm_leads.record_node as neighbour_node
+    from told_before_deletion as told
+    inner join crm_leads
+        on told.email_key = crm_leads.email_key or told.phone_key = crm_leads.phone_key
+
+    union distinct
+
+    select
+        told.record_node,
+        others.record_node as neighbour_node
+    from told_before_deletion as told
+    inner join told_before_deletion as others
+        on
+            told.record_node < others.record_node
+            and (told.email_key = others.email_key or told.phone_key = others.phone_key)
+
+    union distinct
+
+    select
+        record_node,
+        concat('client:', client_id) as neighbour_node
+    from told_before_deletion
     where client_id is not null
 
 ),
@@ -100,6 +154,19 @@ links_found as (
 
 ),
 
+before_deletion as (
+
+    -- What an office shares is not told apart here: a stub with too many neighbours keeps none.
+    select
+        record_node as node_a,
+        neighbour_node as node_b,
+        'before_deletion' as method,
+        numeric '0.9' as confidence
+    from neighbours_before_deletion
+    qualify count(*) over (partition by record_node) <= @max_fan_out
+
+),
+
 shared_by_too_many as (
 
     -- One office phone or info@ address must not glue a town together.
@@ -120,6 +187,17 @@ links as (
         node_b not in (select node_b from shared_by_too_many) as is_used,
         @rules_version as rules_version
     from links_found
+
+    union all
+
+    select
+        node_a,
+        node_b,
+        method,
+        confidence,
+        true as is_used,
+        @rules_version as rules_version
+    from before_deletion
 
 )
 

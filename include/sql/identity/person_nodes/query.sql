@@ -47,12 +47,7 @@ nodes as (
     union distinct
 
     -- A submission without a browser id stands for itself, joined by what was typed into it.
-    select coalesce(
-        concat('client:', client_id),
-        concat('email:', email_key),
-        concat('phone:', phone_key),
-        concat('event:', event_key)
-    ) as node
+    select coalesce(concat('client:', client_id), concat('event:', event_key)) as node
     from staging.stg_web__tag_events
 
 ),
@@ -69,12 +64,14 @@ person_so_far as (
 
 smallest_among_neighbours as (
 
+    -- Of all neighbours of the whole person so far, not only of the one node: groups join groups.
     select
-        both_ways.node,
+        own.person_key as old_person_key,
         min(neighbours.person_key) as person_key
     from both_ways
+    inner join person_so_far as own on both_ways.node = own.node
     inner join person_so_far as neighbours on both_ways.neighbour = neighbours.node
-    group by both_ways.node
+    group by own.person_key
 
 ),
 
@@ -84,7 +81,7 @@ lowered as (
         own.node,
         least(own.person_key, coalesce(smallest.person_key, own.person_key)) as person_key
     from person_so_far as own
-    left join smallest_among_neighbours as smallest using (node)
+    left join smallest_among_neighbours as smallest on own.person_key = smallest.old_person_key
 
 ),
 

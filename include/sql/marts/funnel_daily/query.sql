@@ -25,6 +25,13 @@ delivery as (
 
 ),
 
+channels as (
+
+    select * from rules.channels
+    where rules_version = @rules_version
+
+),
+
 campaign_days as (
 
     select
@@ -124,7 +131,13 @@ funnel_daily as (
         campaign_days.account_id,
         campaign_days.campaign_id,
         campaigns.campaign_name,
-        coalesce(gap_one.claim_state, 'none') as claim_state,
+        -- A day that cost money and has no row in the gap: was anybody asked?
+        case
+            when gap_one.claim_state is not null then gap_one.claim_state
+            when not coalesce(channels.makes_claims, false) then 'not_applicable'
+            when claim_days.report_date is not null then 'none'
+            else 'missing'
+        end as claim_state,
         @reporting_currency as currency_code,
         case
             when delivery.cost_micros is null then numeric '0'
@@ -180,6 +193,8 @@ funnel_daily as (
     left join gap_two using (report_date, platform, account_id, campaign_id)
     left join delivery using (report_date, platform, account_id, campaign_id)
     left join staging.stg_ads__campaigns as campaigns using (platform, account_id, campaign_id)
+    left join staging.stg_ads__claim_days as claim_days using (report_date, platform, account_id)
+    left join channels on campaign_days.platform = channels.channel
 
 )
 

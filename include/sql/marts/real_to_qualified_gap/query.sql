@@ -1,15 +1,22 @@
 -- Gap two: every real lead ends in exactly one line, so each column is a sum of credits.
 with
 
-lead_credits as (
-
-    select * from attribution.lead_credits
-
-),
-
 lead_verdicts as (
 
     select * from qualification.lead_verdicts
+
+),
+
+running_credits as (
+
+    select
+        *,
+        sum(credit) over (
+            partition by lead_key
+            order by credit_position
+            rows between unbounded preceding and current row
+        ) as credit_up_to_here
+    from attribution.lead_credits
 
 ),
 
@@ -26,9 +33,18 @@ credits_with_verdict as (
         lead_verdicts.verdict = 'qualified' as is_qualified,
         lead_verdicts.is_opportunity,
         lead_verdicts.is_customer,
-        lead_verdicts.pipeline_amount,
-        lead_verdicts.won_amount
-    from lead_credits
+        -- Each share is the difference of two rounded running amounts: nothing is left over.
+        cast(lead_verdicts.pipeline_amount * lead_credits.credit_up_to_here as numeric)
+        - cast(
+            lead_verdicts.pipeline_amount * (lead_credits.credit_up_to_here - lead_credits.credit)
+            as numeric
+        ) as pipeline_amount,
+        cast(lead_verdicts.won_amount * lead_credits.credit_up_to_here as numeric)
+        - cast(
+            lead_verdicts.won_amount * (lead_credits.credit_up_to_here - lead_credits.credit)
+            as numeric
+        ) as won_amount
+    from running_credits as lead_credits
     inner join lead_verdicts using (lead_key)
 
 ),
@@ -60,8 +76,8 @@ real_to_qualified_gap as (
         sum(if(is_opportunity and is_qualified, credit, 0)) as qualified_opportunities,
         sum(if(is_customer, credit, 0)) as customers,
         sum(if(is_customer and is_qualified, credit, 0)) as qualified_customers,
-        sum(cast(credit * pipeline_amount as numeric)) as pipeline_amount,
-        sum(cast(credit * won_amount as numeric)) as won_amount,
+        sum(pipeline_amount) as pipeline_amount,
+        sum(won_amount) as won_amount,
         @rules_version as rules_version,
         @as_of as as_of
     from credits_with_verdict

@@ -71,11 +71,36 @@ stages_read as (
 
 ),
 
-newest_stage as (
+newest_stage_per_record as (
 
-    -- A lead that was reopened has no verdict again: the newest stage speaks.
+    -- A record that was reopened has no verdict again: its newest stage speaks.
     select *
     from stages_read
+    qualify row_number() over (
+        partition by lead_key, crm, crm_record_id
+        order by changed_at desc, stage desc
+    ) = 1
+
+),
+
+newest_verdict as (
+
+    -- A second record's automatic first stage must not wipe what sales said on the first.
+    select *
+    from newest_stage_per_record
+    qualify row_number() over (
+        partition by lead_key
+        order by
+            if(verdict = 'pending', 1, 0), changed_at desc, crm_record_id desc, crm desc
+    ) = 1
+
+),
+
+newest_stage as (
+
+    -- As the CRM names it, also where the rulebook does not know the name.
+    select *
+    from stages_of_leads
     qualify row_number() over (
         partition by lead_key
         order by changed_at desc, crm_record_id desc, crm desc, stage desc
@@ -85,9 +110,12 @@ newest_stage as (
 
 contact as (
 
+    -- The CRM sets the first stage itself, within moments of making the record.
     select
         lead_key,
-        min(if(changed_at > crm_created_at, changed_at, null)) as first_contact_at,
+        min(
+            if(changed_at > timestamp_add(crm_created_at, interval 1 minute), changed_at, null)
+        ) as first_contact_at,
         max(contact_attempts) as contact_attempts
     from stages_of_leads
     group by lead_key
@@ -209,13 +237,12 @@ decided as (
         leads.lead_key,
         leads.report_date,
         newest_stage.stage as crm_stage,
-        newest_stage.changed_at as stage_changed_at,
+        newest_verdict.changed_at as stage_changed_at,
         timestamp_add(leads.lead_at, interval @final_after_days day) as final_at,
         scores.weighted_sum,
         scores.coverage,
         case
-            when newest_stage.verdict = 'qualified' then 'human'
-            when newest_stage.verdict = 'disqualified' then 'human'
+            when newest_verdict.verdict in ('qualified', 'disqualified') then 'human'
             when leads.is_deleted then 'deletion'
             when hard_reasons.reason is not null then 'hard_disqualifier'
             when
@@ -232,11 +259,12 @@ decided as (
                 then 'clock'
             else 'nobody'
         end as decided_by,
-        newest_stage.verdict as human_verdict,
-        newest_stage.reason as human_reason,
+        newest_verdict.verdict as human_verdict,
+        newest_verdict.reason as human_reason,
         hard_reasons.reason as hard_reason
     from leads
     left join newest_stage using (lead_key)
+    left join newest_verdict using (lead_key)
     left join hard_reasons using (lead_key)
     left join scores using (lead_key)
     left join (

@@ -14,14 +14,18 @@ exhaustive_days as (
         coverage.subject as platform,
         coverage.account_id,
         covered_date as platform_date,
-        max(coverage.loaded_at) as loaded_at
+        coverage.loaded_at,
+        coverage.load_id
     from raw.load_coverage as coverage
     cross join unnest(generate_date_array(coverage.first_date, coverage.last_date)) as covered_date
     where
         coverage.report = 'claims'
         and coverage.is_exhaustive
         and coverage.load_id in (select load_id from staging.stg_loads)
-    group by platform, account_id, platform_date
+    qualify row_number() over (
+        partition by coverage.subject, coverage.account_id, covered_date
+        order by coverage.loaded_at desc, coverage.load_id desc
+    ) = 1
 
 ),
 
@@ -54,7 +58,13 @@ rows_not_taken_back as (
     select newest.*
     from newest_load_per_action_day as newest
     left join exhaustive_days using (platform, account_id, platform_date)
-    where exhaustive_days.loaded_at is null or newest.loaded_at >= exhaustive_days.loaded_at
+    where
+        exhaustive_days.loaded_at is null
+        or newest.loaded_at > exhaustive_days.loaded_at
+        or (
+            newest.loaded_at = exhaustive_days.loaded_at
+            and newest.load_id >= exhaustive_days.load_id
+        )
 
 ),
 

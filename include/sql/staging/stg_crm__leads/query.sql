@@ -21,15 +21,61 @@ newest_version_per_record as (
 
 ),
 
-first_creation_per_record as (
+newest_telling_version_per_record as (
 
-    -- Some CRMs move the creation time when records are merged: the earliest we heard stands.
+    -- Once a record is merged away, HubSpot says no more of it than its id: what it said of itself
+    -- before still tells who the person is, and whether they refused.
+    select *
+    from crm_leads
+    qualify row_number() over (
+        partition by crm, crm_record_id
+        order by
+            if(merged_into_record_id is null, 0, 1),
+            coalesce(updated_at, loaded_at) desc,
+            loaded_at desc,
+            load_id desc,
+            row_hash desc
+    ) = 1
+
+),
+
+creation_as_first_told as (
+
+    -- A merge moves the survivor's creation back, and a merged record is told with its survivor's:
+    -- the lead would change its name. What a record first said of itself stands.
     select
         crm,
         crm_record_id,
-        min(crm_created_at) as crm_created_at
+        crm_created_at
     from crm_leads
-    group by crm, crm_record_id
+    qualify row_number() over (
+        partition by crm, crm_record_id
+        order by
+            if(merged_into_record_id is null, 0, 1),
+            coalesce(updated_at, loaded_at),
+            loaded_at,
+            load_id,
+            row_hash
+    ) = 1
+
+),
+
+records as (
+
+    select
+        telling.* except (updated_at, merged_into_record_id, is_deleted, load_id),
+        creation.crm_created_at as first_created_at,
+        nullif(trim(newest.merged_into_record_id), '') as survivor_id,
+        newest.load_id,
+        -- Deleting the survivor deletes what lives on in it.
+        coalesce(newest.is_deleted, false) or coalesce(survivor.is_deleted, false) as is_stub
+    from newest_version_per_record as newest
+    inner join newest_telling_version_per_record as telling using (crm, crm_record_id)
+    inner join creation_as_first_told as creation using (crm, crm_record_id)
+    left join newest_version_per_record as survivor
+        on
+            newest.crm = survivor.crm
+            and nullif(trim(newest.merged_into_record_id), '') = survivor.crm_record_id
 
 ),
 
@@ -38,12 +84,13 @@ stg_crm__leads as (
     select
         records.crm,
         records.crm_record_id,
-        creation.crm_created_at,
-        if(records.is_deleted, null, records.email_key) as email_key,
-        if(records.is_deleted, null, records.phone_key) as phone_key,
-        if(records.is_deleted, null, records.email_domain_key) as email_domain_key,
-        if(records.is_deleted, null, records.client_id) as client_id,
-        nullif(trim(records.click_id), '') as click_id,
+        records.first_created_at as crm_created_at,
+        if(records.is_stub, null, records.email_key) as email_key,
+        if(records.is_stub, null, records.phone_key) as phone_key,
+        -- A domain is no person, and tells the own staff also when their test is deleted.
+        records.email_domain_key,
+        if(records.is_stub, null, records.client_id) as client_id,
+        if(records.is_stub, null, nullif(trim(records.click_id), '')) as click_id,
         lower(nullif(trim(records.click_id_type), '')) as click_id_type,
         nullif(trim(records.ad_campaign_id), '') as ad_campaign_id,
         lower(nullif(trim(records.utm_source), '')) as utm_source,
@@ -64,11 +111,10 @@ stg_crm__leads as (
         coalesce(lower(nullif(trim(records.consent_ad_user_data), '')), 'unknown')
             as consent_ad_user_data,
         coalesce(records.is_test, false) as is_test,
-        nullif(trim(records.merged_into_record_id), '') as merged_into_record_id,
-        coalesce(records.is_deleted, false) as is_deleted,
+        records.survivor_id as merged_into_record_id,
+        records.is_stub as is_deleted,
         records.load_id
-    from newest_version_per_record as records
-    inner join first_creation_per_record as creation using (crm, crm_record_id)
+    from records
 
 )
 

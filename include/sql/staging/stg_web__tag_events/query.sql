@@ -57,10 +57,22 @@ one_row_per_delivery as (
 
 ),
 
-events_with_an_own_tag as (
+goal_per_event_name as (
 
-    select distinct event_name from tag_events
-    where observer != 'ga4'
+    select
+        event_name,
+        conversion_goal
+    from rules.tag_event_goals
+    where rules_version = @rules_version
+
+),
+
+goals_with_an_own_tag as (
+
+    select distinct goals.conversion_goal
+    from tag_events
+    inner join goal_per_event_name as goals using (event_name)
+    where tag_events.observer != 'ga4'
 
 ),
 
@@ -92,10 +104,10 @@ stg_web__tag_events as (
         deliveries.load_id
     from one_row_per_delivery as deliveries
     inner join observers_of_each_delivery as observers using (event_id, copy_number)
-    -- GA4 alone counts only for submissions that have no own tag: it drops and doubles too much.
-    where
-        observers.observed_by != 'ga4'
-        or deliveries.event_name not in (select event_name from events_with_an_own_tag)
+    left join goal_per_event_name as goals using (event_name)
+    left join goals_with_an_own_tag as own using (conversion_goal)
+    -- GA4 alone counts only for goals that have no own tag: it drops and doubles too much.
+    where observers.observed_by != 'ga4' or own.conversion_goal is null
 
 )
 
