@@ -95,13 +95,14 @@ def run_demo(home: DemoHome) -> None:
             processes.stop()
     environment = home.environment(sandbox_port=ports.sandbox, airflow_port=ports.airflow)
     print(flush=True)
-    _trueline(["report", "--by", "campaign"], environment)
-    _trueline(
-        ["report", "--by", "campaign", "--format", "html", "--output", str(home.report)],
-        environment,
-    )
+    world = home.world()
+    # The CRM also tells of people from before these days, who cost nothing here.
+    days = ["--first-date", str(world.first_day), "--last-date", str(world.last_day)]
+    _trueline(["report", "--by", "campaign", *days], environment)
+    _trueline(["report", "--format", "html", "--output", str(home.report), *days], environment)
     print(f"\nThe demo took {time.monotonic() - started:.0f} s. What next:")
     print(f"  open {home.report}")
+    print(f"  TRUELINE_DATA={home.data} .venv/bin/trueline report --by channel")
     print("  make up       the same runs and DAGs in Airflow's own pages")
     print("  README.md     your own data; docs/ has the tutorial and the reference")
 

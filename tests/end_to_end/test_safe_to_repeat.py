@@ -22,6 +22,7 @@ from trueline import pipeline
 from trueline.errors import ConfigurationError
 from trueline.model.catalog import build_order, load_catalog
 from trueline.paths import home
+from trueline.pipeline.loads import newest_loads
 from trueline.windows import Window, utc_now
 
 # When and by which load a row came differs between two runs; what it says must not.
@@ -168,7 +169,7 @@ def test_a_rejected_load_no_longer_counts(twin: Company, as_of: datetime) -> Non
     pipeline.build(twin.profile, as_of=as_of)
     loads = {
         row["table_name"]: row["load_id"]
-        for row in pipeline.loads.newest_loads(twin.profile, 100)
+        for row in newest_loads(twin.profile, 100)
         if row["source"] == "google_ads"
     }
     assert tables(twin.profile.data_folder)["staging.stg_ads__claims"]

@@ -194,29 +194,31 @@ def test_every_submission_has_one_cause(marts: Mapping[str, Any], raw: Mapping[s
 def test_one_lead_per_person_the_crm_knows(company: Company, marts: Mapping[str, Any]) -> None:
     found = Counter(row["crm_record_id"] for row in marts["identity.leads"])
     assert set(found.values()) == {1}
-    truth = {lead.crm_record_id for lead in company.world.leads}
-    missing, invented = truth - set(found), set(found) - truth
+    truth = {lead.crm_record_id: lead for lead in company.world.leads}
+    missing = {key for key in truth if key not in found and not truth[key].is_before_world}
+    # Those from before these days are told only once they come back.
+    assert missing == set()
     # What cannot be linked (another e-mail, another device, no click) makes a second person.
-    assert len(missing) <= len(truth) * 0.02
-    assert len(invented) <= len(truth) * 0.03
+    assert len(set(found) - set(truth)) <= len(truth) * 0.01
 
 
 def test_the_causes_are_the_true_ones_but_for_what_cannot_be_known(
     company: Company, marts: Mapping[str, Any]
 ) -> None:
     macro = {"lead_form", "call_booking"}
-    truth = {
-        event.event_id: event.true_cause
-        for event in company.world.tag_events
-        if not event.is_copy and event.submission.event_name in macro
-    }
+    truth: dict[str, str] = {}
+    for event in company.world.tag_events:
+        # By time: a row that the tag delivers again later is told by the rows numbered 2.
+        if not event.is_copy and event.submission.event_name in macro:
+            truth.setdefault(event.event_id, event.true_cause)
     found = {
         row["event_key"].split("#")[0]: row["cause"]
         for row in marts["identity.event_causes"]
         if row["event_key"].endswith("#1")
     }
     right = sum(found.get(event_id) == cause for event_id, cause in truth.items())
-    assert right / len(truth) > 0.95
+    # Bots with an ordinary browser's name, and people who gave nothing to know them by.
+    assert right / len(truth) > 0.98
 
 
 def test_verdicts_are_what_sales_said(company: Company, marts: Mapping[str, Any]) -> None:

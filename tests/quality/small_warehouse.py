@@ -99,6 +99,7 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
     "raw.crm_leads": [{**_LOAD, **_LEAD, "consent_ad_user_data": "granted", "fit": Decimal("0.5")}],
     "raw.crm_stages": [{**_LOAD, **_LEAD}],
     "raw.crm_deals": [{**_LOAD, **_LEAD, "deal_amount": Decimal(900), "currency_code": "EUR"}],
+    "rules.channels": [{"channel": "google_ads", "makes_claims": True, "look_back_days": 90}],
     "marts.pixel_to_real_gap": [
         {**_PLACE, **_GOAL, **_GAP_ONE, **_GIVER},
         {**_PLACE, **_GOAL, **_GAP_ONE, **_TAKER},
