@@ -222,7 +222,10 @@ def loads(
         if not reason:
             raise ConfigurationError("A rejection needs a reason.", fix="Add --reason.")
         reject_load(chosen, reject, reason)
-    emit(newest_loads(chosen, limit), output, empty="Nothing was loaded yet.")
+    rows = newest_loads(chosen, limit)
+    if output is Format.TABLE:
+        rows = [_short_load(row) for row in rows]
+    emit(rows, output, empty="Nothing was loaded yet.")
 
 
 @app.command(
@@ -257,6 +260,21 @@ def create_key(
     existed = path.exists()
     create_identity_key_file(path)
     typer.echo(f"{'kept the existing key' if existed else 'written'}: {path}")
+
+
+def _short_load(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits a terminal; ``--format json`` has every column."""
+    return {
+        "load_id": row["load_id"],
+        "source": row["source"],
+        "file_or_pull": row["file_name"] or "pull",
+        "table": row["table_name"],
+        "status": f"{row['status']}: {row['reason']}" if row["reason"] else row["status"],
+        "received": row["rows_received"],
+        "loaded": row["rows_loaded"],
+        "quarantined": row["rows_quarantined"],
+        "by_reason": row["quarantined_by_reason"],
+    }
 
 
 def _window(profile: Profile, start: str | None, end: str | None) -> Window:

@@ -40,7 +40,13 @@ def emit(rows: Sequence[Row], chosen: Format, *, empty: str) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in rows[0]:
         numeric = isinstance(rows[0][name], int | float | Decimal)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if numeric else "left",
+            # Ids are there to be copied.
+            no_wrap=name.endswith("_id"),
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(_told(value) for value in row.values()))
     console.print(table)

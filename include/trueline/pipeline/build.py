@@ -21,7 +21,7 @@ from trueline.model.catalog import Table, build_order, load_catalog
 from trueline.pipeline.keys import ProfileKeys
 from trueline.rulebook import Rulebook, load_rulebook
 from trueline.settings.profile import Profile
-from trueline.warehouse import Transaction, Warehouse, open_warehouse
+from trueline.warehouse import Transaction, Warehouse, open_warehouse, statements
 from trueline.windows import Window, utc_now
 
 log = logging.getLogger(__name__)
@@ -133,32 +133,23 @@ def run_parameters(profile: Profile, rulebook: Rulebook, as_of: datetime) -> dic
 
 def rebuild_table(transaction: Transaction, table: Table, parameters: Mapping[str, Any]) -> int:
     """Replace all rows of one table by what its query says; returns their number."""
-    assert table.query is not None, table.key
-    columns = ", ".join(column.name for column in table.columns)
-    insert = f"insert into {table.key} ({columns})\n{table.query}"
-    delete = f"delete from {table.key} where true"
-    transaction.execute(delete)
-    transaction.execute(insert, parameters)
+    transaction.execute(statements.delete_all(table))
+    transaction.execute(statements.insert_query(table), parameters)
     if table.repeat_until_stable:
-        _repeat_until_stable(transaction, table, parameters, columns)
-    return int(transaction.query(f"select count(*) as n from {table.key}")[0]["n"])
+        _repeat_until_stable(transaction, table, parameters)
+    return int(transaction.query(statements.count_rows(table))[0]["n"])
 
 
 def _repeat_until_stable(
-    transaction: Transaction, table: Table, parameters: Mapping[str, Any], columns: str
+    transaction: Transaction, table: Table, parameters: Mapping[str, Any]
 ) -> None:
     """Run a query that reads its own last result until it returns the same rows."""
-    assert table.query is not None, table.key
-    rows = f"_round_{table.name}"
     for _ in range(_MAX_ROUNDS):
-        transaction.execute(f"create temp table {rows} as\n{table.query}", parameters)
-        changed = transaction.query(
-            f"select count(*) as n from "
-            f"(select {columns} from {rows} except distinct select {columns} from {table.key})"
-        )[0]["n"]
-        transaction.execute(f"delete from {table.key} where true")
-        transaction.execute(f"insert into {table.key} ({columns}) select {columns} from {rows}")
-        transaction.execute(f"drop table {rows}")
+        transaction.execute(statements.keep_round(table), parameters)
+        changed = transaction.query(statements.count_changes(table))[0]["n"]
+        transaction.execute(statements.delete_all(table))
+        transaction.execute(statements.insert_round(table))
+        transaction.execute(statements.drop_round(table))
         if not changed:
             return
     raise PermanentError(
@@ -186,8 +177,7 @@ def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) 
     for name, values in rows.items():
         table = catalog[f"rules.{name}"]
         transaction.execute(
-            f"delete from {table.key} where rules_version = @rules_version",
-            {"rules_version": rulebook.version},
+            statements.delete_rules_version(table), {"rules_version": rulebook.version}
         )
         transaction.insert(
             table, [{"rules_version": rulebook.version, **value} for value in values]

@@ -23,7 +23,7 @@ from trueline.pipeline.keys import ProfileKeys
 from trueline.settings.profile import Profile
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.registry import build_source
-from trueline.warehouse import Warehouse, open_warehouse
+from trueline.warehouse import Warehouse, open_warehouse, statements
 from trueline.windows import Window, utc_now
 
 if TYPE_CHECKING:
@@ -330,23 +330,9 @@ def _load_id(loaded_at: datetime, number: int) -> str:
 
 def _remove_orphans(warehouse: Warehouse, source: str) -> None:
     """Remove rows of this source that a killed run left without a line in ``raw.loads``."""
-    for table in load_catalog().values():
-        if table.layer != "raw" or not any(column.name == "row_hash" for column in table.columns):
-            continue
-        found = warehouse.query(
-            f"""
-            select count(*) as orphans from {table.key}
-            where source = @source and load_id not in (select load_id from raw.loads)
-            """,
-            {"source": source},
-        )[0]["orphans"]
+    for table in statements.loaded_tables():
+        found = warehouse.query(statements.count_orphans(table), {"source": source})[0]["orphans"]
         if found:
             log.warning("removing %d rows of %s that a killed run left", found, table.key)
             with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
-                transaction.execute(
-                    f"""
-                    delete from {table.key}
-                    where source = @source and load_id not in (select load_id from raw.loads)
-                    """,
-                    {"source": source},
-                )
+                transaction.execute(statements.delete_orphans(table), {"source": source})

@@ -12,8 +12,8 @@ from trueline.quality.suites import Border
 log = logging.getLogger(__name__)
 
 _FIX = {
-    "raw": "Nothing was built. Correct the source or its mapping, take the bad load back, and load "
-    "the window again.",
+    "raw": "Nothing was built. Take the bad load back (trueline loads --reject LOAD_ID --reason "
+    "TEXT), correct the source or its mapping, and load the window again.",
     "marts": "Nothing was published: readers still see the last good figures. Look at the rows "
     "named above, correct rulebook, mapping or query, and build the window again.",
     "activation": "Nothing was sent. Correct the rows named above at their source and build again.",
