@@ -19,3 +19,15 @@ def sql_dir() -> Path:
 
 def suites_dir() -> Path:
     return home() / "great_expectations"
+
+
+def resolve(path: Path, root: Path) -> Path:
+    """A path of a profile: below the profile's folder, else below the current folder.
+
+    The second place is for paths that come from the environment: whoever types one means the
+    folder he is in. Where neither exists, the first is meant.
+    """
+    if path.is_absolute():
+        return path
+    below_root, here = (root / path).resolve(), (Path.cwd() / path).resolve()
+    return here if here.exists() and not below_root.exists() else below_root

@@ -6,6 +6,7 @@ row, name or identifier may be in it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ class PipelineOperator(BaseOperator):
     """Base of trueline's operators: profile in, counts out, personal data kept out of errors."""
 
     def execute(self, context: Context) -> dict[str, Any]:
+        _redact_logs()
         profile = load_profile()
         run_label = f"{context['dag_run'].dag_id}/{context['run_id']}"
         try:
@@ -46,6 +48,15 @@ class PipelineOperator(BaseOperator):
     def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         """Do the work; return counts."""
         raise NotImplementedError
+
+
+def _redact_logs() -> None:
+    """Whatever is logged in this task's process, by us or by a library, passes the filter."""
+    from trueline.redaction import RedactingFilter
+
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(known, RedactingFilter) for known in handler.filters):
+            handler.addFilter(RedactingFilter())
 
 
 class CheckWindowOperator(PipelineOperator):

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 from trueline.settings.profile import BigQuerySettings, Profile
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
+    from trueline.warehouse.bigquery import BigQueryAccess
 
 BIGQUERY_CONNECTION = "google_cloud_default"
 
 
-def bigquery_client(profile: Profile) -> Client | None:
-    """A BigQuery client with the credentials of Airflow's connection; None on DuckDB."""
+def bigquery_client(profile: Profile) -> BigQueryAccess | None:
+    """A BigQuery client and the credentials of Airflow's connection; None on DuckDB."""
     settings = profile.warehouse
     if not isinstance(settings, BigQuerySettings):
         return None
     from airflow.providers.google.cloud.hooks.bigquery import BigQueryHook
 
-    hook = BigQueryHook(gcp_conn_id=BIGQUERY_CONNECTION, location=settings.location)
-    return hook.get_client(project_id=settings.project, location=settings.location)
+    from trueline.warehouse.bigquery import BigQueryAccess
+
+    hook = BigQueryHook(
+        gcp_conn_id=BIGQUERY_CONNECTION, location=settings.location, use_legacy_sql=False
+    )
+    client = hook.get_client(project_id=settings.project, location=settings.location)
+    return BigQueryAccess(client, hook.get_credentials())

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
-from trueline.paths import home
+from trueline.paths import home, resolve
 from trueline.settings.yaml_lines import Strict, load_model
 from trueline.sources.settings import SourceSettings
 
@@ -139,7 +139,7 @@ class Profile(Strict):
         return self.resolve(Path(".trueline"))
 
     def resolve(self, path: Path) -> Path:
-        return path if path.is_absolute() else (self.root / path).resolve()
+        return resolve(path, self.root)
 
 
 def load_profile(path: Path | None = None) -> Profile:

@@ -41,7 +41,8 @@ def on_disk(settings: FileSettings, folder: Path, window: Window) -> Iterator[Fo
         raise ConfigurationError(
             "The folder of the source does not exist.",
             where=str(folder),
-            fix="Create it, or correct `folder` in the profile.",
+            fix="Create it, or correct `folder` in the profile (it is looked for below the "
+            "profile's folder, then below the current one).",
         )
     for pattern, is_daily in _patterns(settings, window):
         paths = sorted(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
+from trueline.paths import resolve
 from trueline.sources.base import Batch, Coverage, Record
 from trueline.sources.files.content import check_kind, content_hash
 from trueline.sources.files.locate import Found, on_disk, over_http
@@ -46,7 +47,7 @@ class FilesSource:
     ) -> None:
         self.name = name
         self._settings, self._time_zone, self._now = settings, time_zone, now
-        self._folder = root / (settings.folder or ".")
+        self._folder = resolve(settings.folder, root) if settings.folder else root
         self._workdir = workdir
         self._client = HttpClient(connection) if connection else None
         self._hashes = set(known_hashes)

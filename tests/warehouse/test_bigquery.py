@@ -1,0 +1,65 @@
+"""What can be said of BigQuery without BigQuery: names, labels, types. Nothing here talks to it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from trueline.model.catalog import load_catalog
+from trueline.settings.profile import BigQuerySettings
+from trueline.warehouse.bigquery import _label, _parameter_type, with_datasets
+from trueline.warehouse.ddl import create_table_sql, string_literal
+from trueline.warehouse.statements import all_statements
+
+SETTINGS = BigQuerySettings(engine="bigquery", project="a-project", location="EU")
+
+
+def test_layers_become_datasets_everywhere() -> None:
+    for name, sql in all_statements().items():
+        mapped = with_datasets(sql, SETTINGS)
+        for key in load_catalog():
+            layer, table = key.split(".")
+            unmapped = mapped.replace(f"trueline_{layer}.{table}", "")
+            assert f" {key} " not in f"{unmapped} ".replace("\n", " "), (name, key)
+
+
+def test_a_column_that_is_named_like_a_layer_stays() -> None:
+    sql = "select raw.loads.load_id, events.rules from raw.loads as staging where @marts = 1"
+    assert with_datasets(sql, SETTINGS) == (
+        "select trueline_raw.loads.load_id, events.rules "
+        "from trueline_raw.loads as staging where @marts = 1"
+    )
+
+
+def test_every_table_has_partition_cluster_and_descriptions_in_its_ddl() -> None:
+    for table in load_catalog().values():
+        sql = create_table_sql(table, "bigquery", f"trueline_{table.layer}")
+        assert sql.count("options (description =") == len(table.columns) + 1
+        assert ("partition by" in sql) == (table.partition_by is not None)
+        assert ("cluster by" in sql) == bool(table.cluster_by)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("as_of", None, "TIMESTAMP"),
+        ("load_id", "x", "STRING"),
+        ("row_limit", 5, "INT64"),
+        ("is_on", True, "BOOL"),
+        ("share", Decimal("0.5"), "NUMERIC"),
+    ],
+)
+def test_parameters_are_typed_by_name_and_else_by_value(
+    name: str, value: object, expected: str
+) -> None:
+    assert _parameter_type(name, value) == expected
+
+
+def test_labels_hold_only_what_bigquery_allows() -> None:
+    assert _label("manual__2026-11-23T03:34:41+00:00") == "manual__2026-11-23t03-34-41-00-00"
+    assert len(_label("x" * 100)) == 63
+
+
+def test_a_description_cannot_end_its_literal() -> None:
+    assert string_literal("the CRM's \\ own\nfield") == r"'the CRM\'s \\ own\nfield'"
