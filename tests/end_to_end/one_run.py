@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from tests.end_to_end.conftest import PREFIXES, profile_in
@@ -13,13 +13,13 @@ from trueline.windows import Window
 
 
 def main() -> None:
-    url, folder, start, end, as_of = sys.argv[1:]
+    url, folder, start, end = sys.argv[1:]
     profile = profile_in(Path(folder))
     window = Window(date.fromisoformat(start), date.fromisoformat(end))
     for source, prefix in PREFIXES.items():
         connection = Connection(source, f"{url}/{prefix}", "sandbox-token")
         pipeline.ingest(profile, source, window, connection=connection)
-    pipeline.build(profile, window, as_of=datetime.fromisoformat(as_of))
+    pipeline.build(profile, window)
     pipeline.publish(profile)
 
 

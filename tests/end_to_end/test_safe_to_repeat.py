@@ -44,12 +44,6 @@ def tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def as_of() -> datetime:
-    """One moment for all builds, after all loads."""
-    return utc_now() + timedelta(hours=2)
-
-
-@pytest.fixture(scope="module")
 def url(small_world: World) -> Iterator[str]:
     with served(small_world) as address:
         yield address
@@ -63,43 +57,37 @@ def twin(small_world: World, url: str, tmp_path: Path) -> Company:
 
 @pytest.fixture(scope="module")
 def expected(
-    small_world: World, url: str, as_of: datetime, tmp_path_factory: pytest.TempPathFactory
+    small_world: World, url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[tuple[Any, ...]]]:
     """The tables of one undisturbed run over all days."""
     folder = tmp_path_factory.mktemp("undisturbed")
     company = Company(small_world, url, profile_in(folder))
     company.ingest(company.window)
-    pipeline.build(company.profile, company.window, as_of=as_of)
+    pipeline.build(company.profile, company.window)
     result = tables(folder)
     assert len(result["identity.leads"]) > 20
     assert len(result["marts.funnel_daily"]) > 50
     return result
 
 
-def test_running_twice_changes_nothing(
-    twin: Company, as_of: datetime, expected: dict[str, Any]
-) -> None:
+def test_running_twice_changes_nothing(twin: Company, expected: dict[str, Any]) -> None:
     for _ in range(2):
         twin.ingest(twin.window)
-        pipeline.build(twin.profile, twin.window, as_of=as_of)
+        pipeline.build(twin.profile, twin.window)
     assert tables(twin.profile.data_folder) == expected
 
 
-def test_days_in_any_order_give_the_same_tables(
-    twin: Company, as_of: datetime, expected: dict[str, Any]
-) -> None:
+def test_days_in_any_order_give_the_same_tables(twin: Company, expected: dict[str, Any]) -> None:
     days = list(twin.window.days())
     # A CRM hands out what it knows today, whichever day is asked for: order must not matter.
     random.Random(3).shuffle(days)
     for day in days:
         twin.ingest(Window(day, day))
-    pipeline.build(twin.profile, twin.window, as_of=as_of)
+    pipeline.build(twin.profile, twin.window)
     assert tables(twin.profile.data_folder) == expected
 
 
-def _killed_runs(
-    twin: Company, as_of: datetime, expected: dict[str, Any], kills: int, seed: int
-) -> None:
+def _killed_runs(twin: Company, expected: dict[str, Any], kills: int, seed: int) -> None:
     chance = random.Random(seed)
     folder = twin.profile.data_folder
     command = [
@@ -110,7 +98,6 @@ def _killed_runs(
         str(folder),
         str(twin.window.start),
         str(twin.window.end),
-        as_of.isoformat(),
     ]
     environment = {**os.environ, "TRUELINE_IDENTITY_KEY": IDENTITY_KEY}
     started = time.monotonic()
@@ -127,32 +114,58 @@ def _killed_runs(
         print(f"kill {number} of seed {seed} after {moment:.2f} s of {whole:.2f} s")
     subprocess.run(command, check=True, env=environment, cwd=home())
     assert tables(folder) == expected
+    # Downloads hold clear personal values: those of killed runs are gone.
+    assert list((folder / "runs").iterdir()) == []
+    assert list((folder / "published").glob("*.part*")) == []
     with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        loads = {row[0] for row in connection.execute("select load_id from raw.loads").fetchall()}
         for table in ("ad_delivery", "pixel_claims", "tag_events", "touches", "crm_leads"):
             orphans = connection.execute(
                 f"select count(*) from raw.{table} "
                 "where load_id not in (select load_id from raw.loads)"
             ).fetchone()
             assert orphans == (0,), table
+    with duckdb.connect(str(folder / "restricted.duckdb"), read_only=True) as connection:
+        restricted = connection.execute(
+            "select distinct load_id from raw_restricted.identifiers"
+        ).fetchall()
+    assert {row[0] for row in restricted} <= loads
 
 
 def test_a_run_killed_at_random_points_and_restarted(
-    twin: Company, as_of: datetime, expected: dict[str, Any]
+    twin: Company, expected: dict[str, Any]
 ) -> None:
-    _killed_runs(twin, as_of, expected, kills=4, seed=20261123)
+    _killed_runs(twin, expected, kills=4, seed=20261123)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5))
-def test_many_kills(twin: Company, as_of: datetime, expected: dict[str, Any], seed: int) -> None:
-    _killed_runs(twin, as_of, expected, kills=12, seed=seed)
+def test_many_kills(twin: Company, expected: dict[str, Any], seed: int) -> None:
+    _killed_runs(twin, expected, kills=12, seed=seed)
 
 
-def test_a_published_moment_never_goes_back(twin: Company, as_of: datetime) -> None:
-    twin.ingest(Window(twin.window.end, twin.window.end))
-    pipeline.build(twin.profile, as_of=as_of)
+def test_a_published_moment_never_goes_back(twin: Company) -> None:
+    twin.ingest(Window(twin.window.end, twin.window.end), "meta_ads")
+    before = utc_now()
+    pipeline.build(twin.profile)
     with pytest.raises(ConfigurationError, match="taken back in time"):
-        pipeline.build(twin.profile, as_of=as_of - timedelta(minutes=1))
+        pipeline.build(twin.profile, as_of=before)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        (utc_now() + timedelta(days=1), "lies in the future"),
+        (utc_now() - timedelta(days=1), "before the first load"),
+        (utc_now().replace(tzinfo=None), "has no time zone"),
+    ],
+)
+def test_a_moment_that_cannot_be_meant_is_refused(
+    twin: Company, as_of: datetime, told: str
+) -> None:
+    twin.ingest(Window(twin.window.end, twin.window.end), "meta_ads")
+    with pytest.raises(ConfigurationError, match=told):
+        pipeline.build(twin.profile, as_of=as_of)
 
 
 def test_a_future_window_is_refused_before_any_request(small_world: World, tmp_path: Path) -> None:
@@ -164,9 +177,9 @@ def test_a_future_window_is_refused_before_any_request(small_world: World, tmp_p
     assert not (tmp_path / "data").exists()
 
 
-def test_a_rejected_load_no_longer_counts(twin: Company, as_of: datetime) -> None:
+def test_a_rejected_load_no_longer_counts(twin: Company) -> None:
     twin.ingest(twin.window)
-    pipeline.build(twin.profile, as_of=as_of)
+    pipeline.build(twin.profile)
     loads = {
         row["table_name"]: row["load_id"]
         for row in newest_loads(twin.profile, 100)
@@ -174,6 +187,6 @@ def test_a_rejected_load_no_longer_counts(twin: Company, as_of: datetime) -> Non
     }
     assert tables(twin.profile.data_folder)["staging.stg_ads__claims"]
     pipeline.reject_load(twin.profile, loads["pixel_claims"], "wrong account")
-    pipeline.build(twin.profile, as_of=as_of)
+    pipeline.build(twin.profile)
     platforms = {row[1] for row in tables(twin.profile.data_folder)["staging.stg_ads__claims"]}
     assert platforms == {"meta_ads"}

@@ -72,7 +72,7 @@ def test_a_campaign_name_cannot_speak_to_the_terminal(demo_reader):
     [
         ("google_ads", "1", "Spring", "Spring"),
         ("google_ads", "1", None, "1"),
-        ("google_ads", "unknown", None, "Campaign unknown"),
+        ("google_ads", "unknown", None, "Google Ads, unknown"),
         ("unknown", "unknown", None, "Unknown"),
         ("email", "(none)", None, "E-mail"),
         ("carrier_pigeon", "(none)", None, "carrier_pigeon"),

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from trueline import __version__
@@ -27,6 +27,8 @@ from trueline.windows import Window, utc_now
 log = logging.getLogger(__name__)
 # Labels travel at least one link a round; a real chain of records is far shorter than this.
 _MAX_ROUNDS = 200
+# Clocks of two machines differ a little.
+_CLOCK_SLACK = timedelta(minutes=5)
 _CLICK_IDS = {
     "google_data_manager": ("gclid", "gbraid", "wbraid"),
     "meta_conversions": ("fbclid",),
@@ -79,10 +81,8 @@ def build(
     now = utc_now()
     if window:
         window.refuse_future(now, profile.time_zone)
-    if as_of is not None and as_of.tzinfo is None:
-        raise ConfigurationError(
-            "as_of has no time zone.", fix="Give it like 2026-11-20T06:00:00+00:00."
-        )
+    if as_of is not None:
+        _refuse_a_moment_to_come(as_of, now)
     rulebook = load_rulebook(profile.rulebook, profile.time_zone)
     catalog = load_catalog()
     order = build_order(catalog)
@@ -94,6 +94,7 @@ def build(
         as_of = as_of or utc_now()
         warehouse.ensure_tables(catalog.values())
         _refuse_going_back(warehouse, as_of)
+        _refuse_before_the_first_load(warehouse, as_of)
         parameters = run_parameters(profile, rulebook, as_of)
         labels = {"task": "build", "run": run_id, "rules_version": rulebook.version}
         with warehouse.transaction(labels=labels) as transaction:
@@ -181,6 +182,30 @@ def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) 
         )
         transaction.insert(
             table, [{"rules_version": rulebook.version, **value} for value in values]
+        )
+
+
+def _refuse_a_moment_to_come(as_of: datetime, now: datetime) -> None:
+    if as_of.tzinfo is None:
+        raise ConfigurationError(
+            "as_of has no time zone.", fix="Give it like 2026-11-20T06:00:00+00:00."
+        )
+    if as_of > now + _CLOCK_SLACK:
+        raise ConfigurationError(
+            f"as_of {as_of.isoformat()} lies in the future: every later build would be refused "
+            "until then.",
+            fix="Give a moment that has passed, or none.",
+        )
+
+
+def _refuse_before_the_first_load(warehouse: Warehouse, as_of: datetime) -> None:
+    first = warehouse.query("select min(loaded_at) as loaded_at from raw.loads")[0]["loaded_at"]
+    if first is not None and as_of < first:
+        raise ConfigurationError(
+            f"as_of {as_of.isoformat()} lies before the first load ({first.isoformat()}): nothing "
+            "was known then.",
+            fix="as_of is the moment the data was known, not the day it speaks of: give a later "
+            "one, or none.",
         )
 
 

@@ -7,9 +7,9 @@ leaves rows without a load: they are never read, and the next load of the source
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -110,7 +110,7 @@ def ingest(
     window.refuse_future(now, profile.time_zone)
     keys = ProfileKeys(profile)
     purpose = f"ingest {source_name} {run_label}".strip()
-    run_folder = Path(tempfile.mkdtemp(prefix="trueline-ingest-"))
+    run_folder = _new_run_folder(profile.data_folder / "runs")
     try:
         with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
             warehouse.ensure_tables(load_catalog().values())
@@ -150,6 +150,23 @@ def ingest(
             f" ({load.reason})" if load.reason else "",
         )
     return summary
+
+
+def _new_run_folder(parent: Path) -> Path:
+    """A folder for this pull alone; what killed pulls left behind is removed first.
+
+    Downloads hold clear personal values: they must not outlive the run, however it ended.
+    """
+    import psutil
+
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in parent.iterdir():
+        owner = old.name.partition("-")[0]
+        if not owner.isdigit() or not psutil.pid_exists(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = None) -> None:
@@ -224,6 +241,7 @@ def _load(
     loaded_at = utc_now()
     known = _known_hashes(warehouse)
     _remove_orphans(warehouse, source)
+    warehouse.forget_restricted_orphans()
     tables: dict[str, list[pa.Table]] = {}
     records, coverage, quarantine = [], [], []
     for number, load in enumerate(loads, start=1):

@@ -139,7 +139,7 @@ def campaign_label(row: dict[str, Any]) -> str:
     if row["campaign_id"] in ("(none)", "(all)", row["platform"]):
         return channel_label(row["platform"])
     if row["campaign_id"] == "unknown":
-        return "Campaign unknown"
+        return f"{channel_label(row['platform'])}, unknown"
     return printable(row["campaign_name"] or row["campaign_id"])
 
 

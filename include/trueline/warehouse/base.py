@@ -60,6 +60,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def forget_restricted_orphans(self) -> None:
+        """Delete clear values of loads that never came to stand in ``raw.loads``."""
+        ...
+
     def transaction(
         self, *, labels: Mapping[str, str] | None = None
     ) -> AbstractContextManager[Transaction]: ...

@@ -190,6 +190,13 @@ class BigQueryWarehouse(BigQueryConnection):
                 run_folder=Path(run_folder),
             )
 
+    def forget_restricted_orphans(self) -> None:
+        for table in load_catalog().values():
+            if table.layer == "raw_restricted":
+                self.execute(
+                    f"delete from {table.key} where load_id not in (select load_id from raw.loads)"
+                )
+
     @contextmanager
     def transaction(
         self, *, labels: Mapping[str, str] | None = None

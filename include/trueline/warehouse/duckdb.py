@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from trueline.errors import ConfigurationError, PermanentError
-from trueline.model.catalog import Table
+from trueline.model.catalog import Table, load_catalog
 from trueline.settings.profile import DuckDBSettings
 from trueline.warehouse.base import Rows
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
@@ -147,6 +147,15 @@ class DuckDBWarehouse(DuckDBConnection):
                 run_folder=Path(run_folder),
             )
 
+    def forget_restricted_orphans(self) -> None:
+        # Two files cannot share a transaction: the clear values may be in when their load is not.
+        loads = [row["load_id"] for row in self.query("select distinct load_id from raw.loads")]
+        for table in load_catalog().values():
+            if table.layer == RESTRICTED_LAYER:
+                self.restricted.execute(
+                    f"delete from {table.key} where not list_contains(?, load_id)", [loads]
+                )
+
     @contextmanager
     def transaction(self, *, labels: Mapping[str, str] | None = None) -> Iterator[DuckDBConnection]:
         self.raw.execute("begin transaction")
@@ -164,7 +173,8 @@ class DuckDBWarehouse(DuckDBConnection):
         published.mkdir(exist_ok=True)
         target = published / f"{run_id}.duckdb"
         part = target.with_suffix(".part")
-        part.unlink(missing_ok=True)
+        for left_by_a_killed_run in published.glob("*.part*"):
+            left_by_a_killed_run.unlink()
         self.raw.execute(f"attach '{_quoted(part)}' as snapshot")
         try:
             for table in tables:
