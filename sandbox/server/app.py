@@ -171,8 +171,9 @@ class Handler(BaseHTTPRequestHandler):
         """Requests go to the log that ``/__requests`` shows, not to the terminal."""
 
     def log_error(self, format: str, *args: Any) -> None:
-        """Faults do go to the terminal."""
-        super().log_message(format, *args)
+        """Faults do go to the terminal; a client that keeps its connection open is none."""
+        if not format.startswith("Request timed out"):
+            super().log_message(format, *args)
 
 
 def ready_line(server: SandboxServer) -> str:

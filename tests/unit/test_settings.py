@@ -90,11 +90,11 @@ def test_a_missing_variable_without_default_is_named(profile_file: Path) -> None
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("attribution.yaml", "default_goal: lead", "default_goal: leed", "the goal 'leed'"),
-        ("attribution.yaml", "gclid: google_ads", "gclid: gogle_ads", "the channel 'gogle_ads'"),
+        ("attribution.yaml", "default_goal: lead", "default_goal: leed", "no goal 'leed'"),
+        ("attribution.yaml", "gclid: google_ads", "gclid: gogle_ads", "no channel 'gogle_ads'"),
         ("attribution.yaml", "model: first_touch", "model: first_tuch", "'first_tuch'"),
         ("attribution.yaml", "repeat_days: 1", "repeat_days: soon", "'soon'"),
-        ("qualification.yaml", "fit: 0.25", "fit: 0.35", "sum to exactly 1"),
+        ("qualification.yaml", "fit: 0.25", "fit: 0.35", "they sum to 1.10"),
         ("qualification.yaml", "warm_from: 0.45", "warm_from: 0.95", "must not be above hot_from"),
         (
             "qualification.yaml",
@@ -107,11 +107,11 @@ def test_a_missing_variable_without_default_is_named(profile_file: Path) -> None
 def test_a_rulebook_error_names_value_and_fix(
     rulebook: Path, file: str, old: str, new: str, told: str
 ) -> None:
-    _replace(rulebook / file, old, new)
+    line = _replace(rulebook / file, old, new)
     with pytest.raises(ConfigurationError) as caught:
         load_rulebook(rulebook, "Europe/Berlin")
     assert told in str(caught.value)
-    assert re.search(rf"{file}:\d+", str(caught.value))
+    assert f"{file}:{line}:" in str(caught.value)
 
 
 def test_the_version_follows_every_rule_and_no_label(rulebook: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyAddress, model_validator
 
-from trueline.settings.yaml_lines import Strict
+from trueline.settings.yaml_lines import SettingError, Strict
 
 STANDARD_CHANNELS = (
     "google_ads",
@@ -94,41 +95,58 @@ class AttributionRules(Strict):
     look_back_days_by_channel: dict[Name, int] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _names_must_exist(self) -> AttributionRules:
-        goals, channels = set(self.conversion_goals), self.channels()
-        if UNMAPPED_GOAL in goals:
-            raise ValueError(f"the goal name {UNMAPPED_GOAL!r} is reserved, choose another")
-        for what, goal in (
-            ("default_goal", self.default_goal),
-            *((f"tag_event_goals.{event}", goal) for event, goal in self.tag_event_goals.items()),
-            *((f"claim_goals {m.conversion_action}", m.goal) for m in self.claim_goals),
-        ):
-            if goal not in goals:
-                raise ValueError(
-                    f"{what} names the goal {goal!r}; known: {', '.join(sorted(goals))}"
-                )
+    def _goals_add_up(self) -> AttributionRules:
         for name, rules in self.conversion_goals.items():
-            if rules.makes_lead != (rules.kind == "macro"):
-                raise ValueError(
-                    f"the goal {name!r} must have makes_lead: true if it is macro and false if it "
-                    "is micro, or the totals would not add up"
+            if name == UNMAPPED_GOAL:
+                raise SettingError(
+                    "this goal's name is reserved; choose another", "conversion_goals", name
                 )
+            if rules.makes_lead != (rules.kind == "macro"):
+                raise SettingError(
+                    "makes_lead must be true for a macro goal and false for a micro one, or the "
+                    "totals would not add up",
+                    "conversion_goals",
+                    name,
+                )
+        for location, goal in self._goals_named():
+            if goal not in self.conversion_goals:
+                known = ", ".join(sorted(self.conversion_goals))
+                raise SettingError(f"there is no goal {goal!r}; use one of {known}", *location)
         if not self.conversion_goals[self.default_goal].makes_lead:
-            raise ValueError(f"default_goal {self.default_goal!r} must have makes_lead: true")
-        used = {
-            *self.claiming_platforms,
-            *self.click_id_channels.values(),
-            *(rule.channel for rule in self.source_channels),
-            *self.referrer_channels.values(),
-            *self.crm_source_channels.values(),
-            *self.look_back_days_by_channel,
-        }
-        for channel in sorted(used - channels):
-            raise ValueError(
-                f"the channel {channel!r} is not known; use one of {', '.join(sorted(channels))}, "
-                "or add it to extra_channels"
+            raise SettingError(
+                f"{self.default_goal!r} makes no lead; name a goal that does", "default_goal"
             )
         return self
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> AttributionRules:
+        channels = self.channels()
+        for location, channel in self._channels_named():
+            if channel not in channels:
+                raise SettingError(
+                    f"there is no channel {channel!r}; use one of {', '.join(sorted(channels))}, "
+                    "or add it to extra_channels",
+                    *location,
+                )
+        return self
+
+    def _goals_named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        yield ("default_goal",), self.default_goal
+        for event, goal in self.tag_event_goals.items():
+            yield ("tag_event_goals", event), goal
+        for index, mapping in enumerate(self.claim_goals):
+            yield ("claim_goals", index, "goal"), mapping.goal
+
+    def _channels_named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        for index, platform in enumerate(self.claiming_platforms):
+            yield ("claiming_platforms", index), platform
+        for index, rule in enumerate(self.source_channels):
+            yield ("source_channels", index, "channel"), rule.channel
+        for name in ("click_id_channels", "referrer_channels", "crm_source_channels"):
+            for key, channel in getattr(self, name).items():
+                yield (name, key), channel
+        for channel in self.look_back_days_by_channel:
+            yield ("look_back_days_by_channel", channel), channel
 
     def channels(self) -> set[str]:
         return {*STANDARD_CHANNELS, *self.extra_channels}

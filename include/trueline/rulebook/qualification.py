@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trueline.settings.yaml_lines import Strict
+from trueline.settings.yaml_lines import SettingError, Strict
 
 Criterion = Literal["fit", "budget", "authority", "need", "timing", "interest", "intent"]
 Reason = Literal[
@@ -40,7 +40,7 @@ class StageVerdict(Strict):
     @model_validator(mode="after")
     def _disqualified_needs_a_reason(self) -> StageVerdict:
         if (self.verdict == "disqualified") != (self.reason is not None):
-            raise ValueError("reason belongs to verdict: disqualified, and only to it")
+            raise SettingError("reason belongs to verdict: disqualified, and only to it", "verdict")
         return self
 
 
@@ -65,9 +65,11 @@ class Score(Strict):
     @model_validator(mode="after")
     def _bands_in_order(self) -> Score:
         if self.warm_from > self.hot_from:
-            raise ValueError("warm_from must not be above hot_from")
+            raise SettingError("it must not be above hot_from", "warm_from")
         if sum(self.weights.values(), Decimal()) != 1:
-            raise ValueError("the weights must sum to exactly 1")
+            raise SettingError(
+                f"they sum to {sum(self.weights.values(), Decimal())}; make it exactly 1", "weights"
+            )
         return self
 
 
@@ -92,5 +94,5 @@ class QualificationRules(Strict):
     @model_validator(mode="after")
     def _every_reason_has_a_place(self) -> QualificationRules:
         if sorted(self.reason_order) != sorted(REASONS):
-            raise ValueError(f"reason_order must hold each of {', '.join(REASONS)} once")
+            raise SettingError(f"it must hold each of {', '.join(REASONS)} once", "reason_order")
         return self

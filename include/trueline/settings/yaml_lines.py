@@ -24,6 +24,19 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SettingError(ValueError):
+    """Two settings that do not fit together, raised by a model's validator.
+
+    Args:
+        message: What is wrong and what to do.
+        location: Keys and indexes that lead from the model to the setting at fault.
+    """
+
+    def __init__(self, message: str, *location: str | int) -> None:
+        super().__init__(message)
+        self.location = location
+
+
 def load_model(path: Path, model: type[Model], *, expand_env: bool = True) -> Model:
     """Read one YAML file into ``model``.
 
@@ -119,7 +132,8 @@ def _expand(value: Any, path: Path) -> Any:
 
 def _describe(problem: Any, root: yaml.Node, path: Path, model: type[BaseModel]) -> tuple[str, str]:
     """(file:line, sentence) for one pydantic problem."""
-    location = problem["loc"]
+    misfit = problem.get("ctx", {}).get("error")
+    location = (*problem["loc"], *getattr(misfit, "location", ()))
     node, trail = _follow(root, location)
     where = f"{path}:{node.start_mark.line + 1}"
     name = ".".join(str(part) for part in trail) or "the file"
@@ -132,6 +146,8 @@ def _describe(problem: Any, root: yaml.Node, path: Path, model: type[BaseModel])
         return where, f"Unknown setting {name!r}.{hint}{choice}"
     if kind == "missing":
         return where, f"The setting {'.'.join(map(str, location))!r} is missing. Add it."
+    if isinstance(misfit, SettingError):
+        return where, f"{name}: {misfit}."
     value = problem.get("input")
     shown = (
         "a value" if _SECRET_NAME.search(name) or isinstance(value, (dict, list)) else repr(value)
