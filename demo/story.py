@@ -104,7 +104,7 @@ def run_demo(home: DemoHome) -> None:
     print(f"  open {home.report}")
     print(f"  TRUELINE_DATA={home.data} .venv/bin/trueline report --by channel")
     print("  make up       the same runs and DAGs in Airflow's own pages")
-    print("  README.md     your own data; docs/ has the tutorial and the reference")
+    print("  README.md     your own data; docs/ what the numbers mean, and why")
 
 
 def expected_dags(profile: Profile) -> set[str]:

@@ -229,3 +229,13 @@ def test_a_damaged_file_is_named_with_a_fix(profile: Profile) -> None:
         open_warehouse(profile, purpose="test"),
     ):
         pass
+
+
+def test_a_required_column_that_is_empty_is_named_without_its_row(profile: Profile) -> None:
+    with open_warehouse(profile, purpose="test") as warehouse:
+        warehouse.ensure_tables([LOADS])
+        with pytest.raises(PermanentError, match=r"loads\.rows_received") as caught:
+            warehouse.execute(  # type: ignore[attr-defined]
+                "insert into raw.loads (load_id, source, status) values ('canary', 'x', 'loaded')"
+            )
+    assert "canary" not in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -53,7 +54,10 @@ def main() -> None:
         if hasattr(error, "show"):
             error.show()
             sys.exit(getattr(error, "exit_code", 2))
-        raise
+        # A library's message may quote the row that it stumbled over.
+        typer.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        typer.echo(redact(f"{type(error).__name__}: {error}"), err=True)
+        sys.exit(1)
 
 
 def _version(wanted: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -61,6 +62,14 @@ class DuckDBConnection:
         used = {name: value for name, value in (params or {}).items() if f"${name}" in text}
         try:
             return self.raw.execute(text, used)
+        except duckdb.ConstraintException as error:
+            # The message names table and column; it would name the value too.
+            told = str(error).partition("\n")[0].partition('"')[0].strip()
+            column = re.search(r"NOT NULL constraint failed: (\S+)", str(error))
+            raise PermanentError(
+                f"A column that must be filled is empty: {column[1]}." if column else f"{told}.",
+                fix="Look at the query that fills it (trueline sql show), or at the rows it reads.",
+            ) from None
         except duckdb.OutOfMemoryException as error:
             raise PermanentError(
                 "The query needs more memory than the warehouse may use.",
