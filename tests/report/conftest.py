@@ -42,8 +42,9 @@ def demo_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBRead
     """Ninety days, six campaigns, five channels that nobody claims."""
     path = tmp_path_factory.mktemp("snapshot") / "demo.duckdb"
     _write(path, funnel_rows())
-    with DuckDBReader(path) as reader:
-        yield reader
+    reader = DuckDBReader(path)
+    yield reader
+    reader.close()
 
 
 @pytest.fixture

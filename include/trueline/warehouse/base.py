@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trueline.model.catalog import Table
 
@@ -21,15 +20,6 @@ class Reader(Protocol):
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
         """Rows of a BigQuery query as dicts of date, aware UTC datetime, Decimal, int, str."""
         ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 class Transaction(Protocol):

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from trueline.errors import ConfigurationError
 from trueline.model.catalog import Column, Table, load_catalog
@@ -236,21 +235,6 @@ class BigQueryWarehouse(BigQueryConnection):
             f"bigquery://{self.settings.project}?location={self.settings.location}",
             {layer: dataset_name(layer, self.settings) for layer in layers},
         )
-
-
-class BigQueryReader(BigQueryConnection):
-    """Reads the same datasets."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 def dataset_name(layer: str, settings: BigQuerySettings) -> str:

@@ -42,11 +42,14 @@ def open_reader(profile: Profile, *, client: BigQueryAccess | None = None) -> It
         ConfigurationError: nothing has been published yet.
     """
     if isinstance(profile.warehouse, BigQuerySettings):
-        from trueline.warehouse.bigquery import BigQueryReader, default_access
+        from trueline.warehouse.bigquery import BigQueryConnection, default_access
 
-        yield BigQueryReader(profile.warehouse, client or default_access(profile.warehouse))
+        yield BigQueryConnection(profile.warehouse, client or default_access(profile.warehouse))
         return
     from trueline.warehouse.duckdb import DuckDBReader
 
-    with DuckDBReader.open(profile.data_folder) as reader:
+    reader = DuckDBReader.open(profile.data_folder)
+    try:
         yield reader
+    finally:
+        reader.close()
