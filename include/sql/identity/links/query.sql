@@ -55,40 +55,92 @@ told_before_deletion as (
 
 ),
 
-neighbours_before_deletion as (
+addresses_told as (
 
     select
-        told.record_node,
-        events.client_node as neighbour_node
-    from told_before_deletion as told
-    inner join tag_events as events
-        on told.email_key = events.email_key or told.phone_key = events.phone_key
-
-    union distinct
-
-    select
-        told.record_node,
-        crm_leads.record_node as neighbour_node
-    from told_before_deletion as told
-    inner join crm_leads
-        on told.email_key = crm_leads.email_key or told.phone_key = crm_leads.phone_key
-
-    union distinct
-
-    select
-        told.record_node,
-        others.record_node as neighbour_node
-    from told_before_deletion as told
-    inner join told_before_deletion as others
-        on
-            told.record_node < others.record_node
-            and (told.email_key = others.email_key or told.phone_key = others.phone_key)
+        record_node,
+        concat('email:', email_key) as address
+    from told_before_deletion
+    where email_key is not null
 
     union distinct
 
     select
         record_node,
-        concat('client:', client_id) as neighbour_node
+        concat('phone:', phone_key) as address
+    from told_before_deletion
+    where phone_key is not null
+
+),
+
+addresses_carried as (
+
+    select
+        record_node as carrier_node,
+        address
+    from addresses_told
+
+    union distinct
+
+    select
+        record_node as carrier_node,
+        concat('email:', email_key) as address
+    from crm_leads
+    where email_key is not null
+
+    union distinct
+
+    select
+        record_node as carrier_node,
+        concat('phone:', phone_key) as address
+    from crm_leads
+    where phone_key is not null
+
+    union distinct
+
+    select
+        client_node as carrier_node,
+        concat('email:', email_key) as address
+    from tag_events
+    where email_key is not null
+
+    union distinct
+
+    select
+        client_node as carrier_node,
+        concat('phone:', phone_key) as address
+    from tag_events
+    where phone_key is not null
+
+),
+
+addresses_of_one_person as (
+
+    select address from addresses_carried
+    group by address
+    having count(*) <= @max_fan_out
+
+),
+
+before_deletion as (
+
+    select
+        told.record_node as node_a,
+        carried.carrier_node as node_b,
+        'before_deletion' as method,
+        numeric '0.9' as confidence
+    from addresses_told as told
+    inner join addresses_of_one_person using (address)
+    inner join addresses_carried as carried using (address)
+    where told.record_node != carried.carrier_node
+
+    union distinct
+
+    select
+        record_node as node_a,
+        concat('client:', client_id) as node_b,
+        'before_deletion' as method,
+        numeric '0.9' as confidence
     from told_before_deletion
     where client_id is not null
 
@@ -151,19 +203,6 @@ links_found as (
     select client_node, concat('click:', click_id), 'click_id', numeric '0.97'
     from touches
     where click_id is not null
-
-),
-
-before_deletion as (
-
-    -- What an office shares is not told apart here: a stub with too many neighbours keeps none.
-    select
-        record_node as node_a,
-        neighbour_node as node_b,
-        'before_deletion' as method,
-        numeric '0.9' as confidence
-    from neighbours_before_deletion
-    qualify count(*) over (partition by record_node) <= @max_fan_out
 
 ),
 
