@@ -15,7 +15,7 @@ REPORT_PARAMETERS: dict[str, str] = {
     "last_date": "DATE",
 }
 RULE_PARAMETERS: dict[str, str] = {
-    "duplicate_minutes": "INT64",
+    "no_duplicate_after_microseconds": "INT64",
     "repeat_days": "INT64",
     "sync_lag_minutes": "INT64",
     "clock_slack_minutes": "INT64",

@@ -44,7 +44,8 @@ class Rulebook:
             "as_of": as_of,
             "rules_version": self.version,
             "reporting_time_zone": self.time_zone,
-            "duplicate_minutes": attribution.duplicate_minutes,
+            # A window frame takes a parameter, but no sum of one: the limit is still a duplicate.
+            "no_duplicate_after_microseconds": attribution.duplicate_minutes * 60_000_000 + 1,
             "repeat_days": attribution.repeat_days,
             "sync_lag_minutes": attribution.sync_lag_minutes,
             "clock_slack_minutes": attribution.clock_slack_minutes,

@@ -119,7 +119,7 @@ bursts as (
         countif(
             previous_at is null
             or timestamp_diff(occurred_at, previous_at, microsecond)
-            > @duplicate_minutes * 60000000
+            >= @no_duplicate_after_microseconds
         ) over (
             partition by client, conversion_goal
             order by occurred_at, event_key
@@ -149,18 +149,13 @@ next_survivor as (
 
     -- If this one survives, the next to survive is the first more than duplicate_minutes later.
     select
-        this.event_key,
-        min(later.member) as next_member
-    from burst_members as this
-    inner join burst_members as later
-        on
-            this.client = later.client
-            and this.conversion_goal = later.conversion_goal
-            and this.burst = later.burst
-            and later.member > this.member
-            and timestamp_diff(later.occurred_at, this.occurred_at, microsecond)
-            > @duplicate_minutes * 60000000
-    group by this.event_key
+        event_key,
+        min(member) over (
+            partition by client, conversion_goal, burst
+            order by unix_micros(occurred_at)
+            range between @no_duplicate_after_microseconds following and unbounded following
+        ) as next_member
+    from burst_members
 
 ),
 
