@@ -6,7 +6,6 @@ are ones that BigQuery takes, and nothing is computed in a type for which the tw
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import sqlglot
 from sqlglot import exp
@@ -27,6 +25,8 @@ from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
 from trueline.quality.suites import Suite, load_suites
+from trueline.warehouse.ddl import create_table_sql
+from trueline.warehouse.statements import all_statements
 
 MAX_CLUSTER_COLUMNS = 4
 _SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -134,16 +134,13 @@ def _check_suite(suite: Suite, analyser: Analyser, report: Report) -> None:
 
 
 def _check_ddl(tables: Mapping[str, Table], analyser: Analyser, report: Report) -> None:
-    ddl = _optional_module("trueline.warehouse.ddl")
-    if ddl is None:
-        return
     for table in tables.values():
         if table.kind == "report":
             continue
         report.checked["create table"] += 1
         path = f"DDL of {table.key}"
         try:
-            analysis = analyser.analyse(ddl.create_table_sql(table, dialect="bigquery"))
+            analysis = analyser.analyse(create_table_sql(table, dialect="bigquery"))
         except InvalidSqlError as error:
             report.problems.append(Problem(path, error.line, error.column, error.message))
             continue
@@ -155,10 +152,7 @@ def _check_ddl(tables: Mapping[str, Table], analyser: Analyser, report: Report) 
 
 def _check_statements(analyser: Analyser, report: Report) -> None:
     """``all_statements()`` gives name → SQL, with layer names standing for datasets."""
-    statements = _optional_module("trueline.warehouse.statements")
-    if statements is None:
-        return
-    for name, sql in statements.all_statements().items():
+    for name, sql in all_statements().items():
         report.checked["generated statements"] += 1
         try:
             analyser.analyse(sql, undeclared_parameters=True)
@@ -260,15 +254,6 @@ def _difference(call: Call) -> str | None:
 
 def _columns(table: Table) -> tuple[tuple[str, str], ...]:
     return tuple((column.name, column.type) for column in table.columns)
-
-
-def _optional_module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name in {name, name.rpartition(".")[0]}:
-            return None
-        raise
 
 
 def _shown(path: Path | None) -> str:
