@@ -96,6 +96,15 @@ class Table:
         return f"{self.layer}.{self.name}"
 
     @property
+    def partition_column(self) -> str | None:
+        """The column that partitions: ``occurred_at`` of ``timestamp_trunc(occurred_at, day)``."""
+        if self.partition_by is None:
+            return None
+        column = sqlglot.parse_one(self.partition_by, read="bigquery").find(exp.Column)
+        assert column is not None, "checked when the table was read"
+        return str(column.name)
+
+    @property
     def is_built(self) -> bool:
         """True where a run computes and stores it."""
         return self.query is not None and self.kind == "table"
@@ -138,6 +147,15 @@ def _read_table(path: Path) -> Table:
             f"grain or cluster_by names {missing[0]!r}, which is not a column.",
             where=str(path),
             fix="Name columns of this table.",
+        )
+    if spec.partition_by and not any(
+        column.name in spec.columns
+        for column in sqlglot.parse_one(spec.partition_by, read="bigquery").find_all(exp.Column)
+    ):
+        raise ConfigurationError(
+            f"partition_by {spec.partition_by!r} names no column of the table.",
+            where=str(path),
+            fix="Name a DATE column, or timestamp_trunc(column, day).",
         )
     query_path = path.with_name("query.sql")
     query = query_path.read_text(encoding="utf-8") if query_path.exists() else None

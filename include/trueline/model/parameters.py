@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+# The first day that any row can have: a read of all history says so, as BigQuery demands a filter
+# on the partition column of every partitioned table.
+HISTORY_START = date(1, 1, 1)
 # Given to every query of a run.
 RUN_PARAMETERS: dict[str, str] = {
     "as_of": "TIMESTAMP",
+    "history_start": "DATE",
     "rules_version": "STRING",
     "reporting_time_zone": "STRING",
     "reporting_currency": "STRING",

@@ -1,7 +1,7 @@
 """Pull one source's window and append it to raw: everything is counted, nothing is lost.
 
-The rows of a load count from the moment its line stands in ``raw.loads``. A run killed before that
-leaves rows without a load: they are never read, and the next load of the source removes them.
+The rows of a load wait beside raw until one transaction appends them together with the load's line
+in ``raw.loads``. A run killed before that leaves nothing in raw.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trueline.pipeline.keys import ProfileKeys
 from trueline.settings.profile import Profile
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.registry import build_source
-from trueline.warehouse import Warehouse, open_warehouse, statements
+from trueline.warehouse import Warehouse, Work, open_warehouse
 from trueline.windows import Window, utc_now
 
 if TYPE_CHECKING:
@@ -109,10 +109,12 @@ def ingest(
     now = utc_now()
     window.refuse_future(now, profile.time_zone)
     keys = ProfileKeys(profile)
-    purpose = f"ingest {source_name} {run_label}".strip()
+    work = Work(
+        "ingest", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", run_label, {"source": source_name}
+    )
     run_folder = _new_run_folder(profile.data_folder / "runs")
     try:
-        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+        with open_warehouse(profile, work, client=client) as warehouse:
             warehouse.ensure_tables(load_catalog().values())
             known_hashes = _known_hashes(warehouse)
         source = build_source(
@@ -127,7 +129,7 @@ def ingest(
         )
         # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
         loads = _collect(source.pull(window), keys)
-        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+        with open_warehouse(profile, work, client=client) as warehouse:
             records = _load(
                 warehouse,
                 source_name,
@@ -176,7 +178,8 @@ def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = No
         ConfigurationError: there is no such load, or it is rejected already.
     """
     table = load_catalog()["raw.loads"]
-    with open_warehouse(profile, purpose=f"reject load {load_id}", client=client) as warehouse:
+    work = Work("reject_load", f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", "cli")
+    with open_warehouse(profile, work, client=client) as warehouse:
         warehouse.ensure_tables([table])
         lines = warehouse.query(
             "select * from raw.loads where load_id = @load_id order by loaded_at",
@@ -240,8 +243,6 @@ def _load(
     catalog = load_catalog()
     loaded_at = utc_now()
     known = _known_hashes(warehouse)
-    _remove_orphans(warehouse, source)
-    warehouse.forget_restricted_orphans()
     tables: dict[str, list[pa.Table]] = {}
     records, coverage, quarantine = [], [], []
     for number, load in enumerate(loads, start=1):
@@ -280,26 +281,27 @@ def _load(
                 for error in load.errors
             ]
         records.append(_record(load, load_id, source))
-    if tables:
-        warehouse.load(
-            {key: pa.concat_tables(parts) for key, parts in tables.items()},
-            run_folder=str(run_folder / "dlt"),
-        )
-    with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
-        transaction.insert(catalog["raw.quarantine"], quarantine)
-        transaction.insert(catalog["raw.load_coverage"], coverage)
-        transaction.insert(
-            catalog["raw.loads"],
-            [
-                {
-                    **{name: getattr(record, name) for name in LoadRecord.__slots__},
-                    "window_start": window.start,
-                    "window_end": window.end,
-                    "loaded_at": loaded_at,
-                }
-                for record in records
-            ],
-        )
+    if quarantine:
+        table = catalog["raw.quarantine"]
+        tables[table.key] = [rows_to_arrow(table, quarantine)]
+    with warehouse.staging(run_folder / "dlt") as staging:
+        if tables:
+            staging.rows({key: pa.concat_tables(parts) for key, parts in tables.items()})
+        with warehouse.transaction() as transaction:
+            transaction.append(staging)
+            transaction.insert(catalog["raw.load_coverage"], coverage)
+            transaction.insert(
+                catalog["raw.loads"],
+                [
+                    {
+                        **{name: getattr(record, name) for name in LoadRecord.__slots__},
+                        "window_start": window.start,
+                        "window_end": window.end,
+                        "loaded_at": loaded_at,
+                    }
+                    for record in records
+                ],
+            )
     return records
 
 
@@ -344,13 +346,3 @@ def _record(load: _Load, load_id: str, source: str) -> LoadRecord:
 def _load_id(loaded_at: datetime, number: int) -> str:
     # Sortable by time, then by place in the pull: ties of loaded_at are broken by it.
     return f"{loaded_at:%Y%m%dT%H%M%S%f}-{number:04d}-{secrets.token_hex(3)}"
-
-
-def _remove_orphans(warehouse: Warehouse, source: str) -> None:
-    """Remove rows of this source that a killed run left without a line in ``raw.loads``."""
-    for table in statements.loaded_tables():
-        found = warehouse.query(statements.count_orphans(table), {"source": source})[0]["orphans"]
-        if found:
-            log.warning("removing %d rows of %s that a killed run left", found, table.key)
-            with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
-                transaction.execute(statements.delete_orphans(table), {"source": source})
