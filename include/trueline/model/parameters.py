@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-# The first day that any row can have: a read of all history says so, as BigQuery demands a filter
-# on the partition column of every partitioned table.
+# No row is older. A partitioned table is read with a filter on its partition column or not at all;
+# a read of all of it says: since the first day there can be.
 HISTORY_START = date(1, 1, 1)
+
 # Given to every query of a run.
 RUN_PARAMETERS: dict[str, str] = {
     "as_of": "TIMESTAMP",

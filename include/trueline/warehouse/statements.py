@@ -6,23 +6,10 @@ from collections.abc import Iterable
 
 from trueline.model.catalog import Table, build_order, load_catalog
 
-#: Where the gate is told that a load or a build keeps its rows until they are appended.
-SCRATCH = "scratch"
-
 
 def delete_all(table: Table) -> str:
     """Delete every row; of a partitioned table BigQuery wants to hear that all days are meant."""
-    return f"delete from {table.key} where {all_days(table)}"
-
-
-def all_days(table: Table) -> str:
-    """A condition that every row of the table meets."""
-    if table.partition_by is None:
-        return "true"
-    column = table.partition_column
-    if column == table.partition_by:
-        return f"{column} >= @history_start"
-    return f"{column} >= timestamp(@history_start)"
+    return f"delete from {table.key} where {table.from_day('@history_start')}"
 
 
 def insert_query(table: Table) -> str:
@@ -89,6 +76,39 @@ def all_statements() -> dict[str, str]:
         if table.layer == "rules":
             found[f"delete_rules_version {table.key}"] = delete_rules_version(table)
     return found
+
+
+def all_scripts() -> dict[str, str]:
+    """Name → script as BigQuery gets it; rows wait in ``scratch.<layer>__<table>``."""
+    catalog = load_catalog()
+    swaps = [
+        statement
+        for table in build_order(catalog)
+        for statement in (delete_all(table), append_rows(table, _scratch(table)))
+    ]
+    loads = [
+        append_rows(table, _scratch(table))
+        for table in catalog.values()
+        if table.layer in ("raw", "raw_restricted") and table.name != "loads"
+    ]
+    records = [
+        insert_values(table, f"{table.name}_rows")
+        for table in catalog.values()
+        if table.layer == "ops"
+    ]
+    rules = [
+        statement
+        for table in catalog.values()
+        if table.layer == "rules"
+        for statement in (delete_rules_version(table), insert_values(table, f"{table.name}_rows"))
+    ]
+    loads.append(insert_values(catalog["raw.loads"], "loads_rows"))
+    scripts = {"build": [*swaps, *records], "load": loads, "rules": rules}
+    return {name: transaction_script(parts) for name, parts in scripts.items()}
+
+
+def _scratch(table: Table) -> str:
+    return f"scratch.{table.layer}__{table.name}"
 
 
 def _columns(table: Table) -> str:
