@@ -57,6 +57,7 @@ class Jobs:
         *,
         step: str,
         destination: str | None = None,
+        once: bool = False,
     ) -> QueryJob:
         """Run one statement or script to its end.
 
@@ -65,6 +66,8 @@ class Jobs:
             values: Parameter name → value; a value may be ``(table, rows)``.
             step: What this job does; unique within the work, the same when it is done again.
             destination: ``dataset.table`` that the result replaces.
+            once: Whatever was sent under this step's id is what was meant, even if a value in it,
+                such as a time, has changed since.
 
         Raises:
             JobStillRunning: it takes longer than the work's patience.
@@ -73,6 +76,8 @@ class Jobs:
         from google.api_core.exceptions import GoogleAPICallError
 
         config = self.config(sql, values, destination)
+        if once:
+            config.labels = {**self.labels, "statement": "once"}
         tries = 0
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             job_id = self.job_id(step, attempt)

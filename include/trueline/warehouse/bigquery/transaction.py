@@ -67,7 +67,9 @@ class BigQueryTransaction:
 
     def commit(self) -> None:
         if self._script:
-            self.jobs.run(statements.transaction_script(self._script), self._values, step=self.name)
+            self.jobs.run(
+                statements.transaction_script(self._script), self._values, step=self.name, once=True
+            )
 
     def forget_scratch(self) -> None:
         if self._scratch is not None:
