@@ -11,8 +11,6 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sandbox.bigquery.server import BigQueryServer
-from sandbox.bigquery.server import ready_line as bigquery_ready_line
 from sandbox.files import write_world
 from sandbox.server.app import SandboxServer, ready_line
 from sandbox.world import World
@@ -70,8 +68,10 @@ def _serve(world: World, port: int) -> int:
 
 
 def _serve_bigquery(asked: argparse.Namespace) -> int:
+    from sandbox.bigquery import server as bigquery
+
     try:
-        server = BigQueryServer(
+        server = bigquery.BigQueryServer(
             port=asked.port,
             project=asked.project,
             location=asked.location,
@@ -82,7 +82,7 @@ def _serve_bigquery(asked: argparse.Namespace) -> int:
         return _cannot_use(asked.port, error)
     if asked.credentials:
         server.write_credentials(asked.credentials)
-    code = _until_stopped(server, bigquery_ready_line(server))
+    code = _until_stopped(server, bigquery.ready_line(server))
     server.store.close()
     return code
 

@@ -124,11 +124,8 @@ class Datasets:
         self._store.dataset(dataset_id)
         found = self._store.tables_of(dataset_id)
         some, more = page(found, request.query)
-        keys = ("kind", "id", "tableReference", "type", "labels", "timePartitioning") + (
-            "clustering",
-            "creationTime",
-            "expirationTime",
-        )
+        keys = {"kind", "id", "tableReference", "type", "labels", "timePartitioning"}
+        keys |= {"clustering", "creationTime", "expirationTime"}
         shown = [
             {key: v for key, v in self.table_resource(each).items() if key in keys} for each in some
         ]

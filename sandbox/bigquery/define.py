@@ -11,7 +11,6 @@ from sandbox.bigquery.destination import Destination
 from sandbox.bigquery.errors import ApiError, invalid_query, no_table, not_covered
 from sandbox.bigquery.session import Outcome, Session, in_bigquerys_words
 from sandbox.bigquery.store import Dataset, Table
-from sandbox.bigquery.types import schema_resource
 
 
 def define(session: Session, tree: Any) -> Outcome:
@@ -272,9 +271,8 @@ def _drop(session: Session, tree: exp.Drop) -> Outcome:
 
 def _create_schema(session: Session, tree: exp.Create) -> Outcome:
     name = tree.this.db
-    if name in session.store.datasets:
-        if tree.args.get("exists"):
-            return Outcome("CREATE_SCHEMA", {"ddlOperationPerformed": "SKIP"})
+    if name in session.store.datasets and tree.args.get("exists"):
+        return Outcome("CREATE_SCHEMA", {"ddlOperationPerformed": "SKIP"})
     dataset = Dataset(name, session.location)
     session.store.create_dataset(dataset)
     return Outcome("CREATE_SCHEMA", {"ddlOperationPerformed": "CREATE"})
@@ -291,6 +289,3 @@ def _drop_schema(session: Session, tree: exp.Drop) -> Outcome:
 def _exists(session: Session, path: tuple[str, str]) -> ApiError:
     name = f"{session.store.project}:{path[0]}.{path[1]}"
     return ApiError("duplicate", f"Already Exists: Table {name}")
-
-
-__all__ = ["define", "schema_resource"]

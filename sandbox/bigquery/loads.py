@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -204,15 +204,12 @@ def _csv(asked: dict[str, Any], data: bytes, fields: tuple[Field, ...]) -> Itera
     for number, cells in enumerate(reader):
         if number < skip:
             continue
+        found = f"Found {len(cells)} column(s) but expected {len(fields)}"
         if len(cells) > len(fields) and not asked.get("ignoreUnknownValues"):
-            yield {
-                "": f"Too many values in line. Found {len(cells)} column(s) but expected {len(fields)}"
-            }
+            yield {"": f"Too many values in line. {found}"}
             continue
         if len(cells) < len(fields) and not asked.get("allowJaggedRows"):
-            yield {
-                "": f"Too few values in line. Found {len(cells)} column(s) but expected {len(fields)}"
-            }
+            yield {"": f"Too few values in line. {found}"}
             continue
         yield {
             field.name: None if cell == null else cell
@@ -278,8 +275,6 @@ def _text(value: Any) -> str:
 
 
 def _instant(value: Any) -> datetime:
-    from datetime import UTC
-
     found = (
         value
         if isinstance(value, datetime)

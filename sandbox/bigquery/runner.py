@@ -14,8 +14,8 @@ from sandbox.bigquery.changes import Changes
 from sandbox.bigquery.define import define
 from sandbox.bigquery.destination import Destination, layout_asked
 from sandbox.bigquery.errors import ApiError, invalid_query, not_covered
-from sandbox.bigquery.faults import JOB_KINDS, Facts, Faults
-from sandbox.bigquery.jobs import Job, Jobs, Rows, new_job_id
+from sandbox.bigquery.faults import Facts, Faults
+from sandbox.bigquery.jobs import Job, Jobs, new_job_id
 from sandbox.bigquery.loads import load
 from sandbox.bigquery.record import Record
 from sandbox.bigquery.session import Outcome, Session, kind_of
@@ -369,6 +369,3 @@ def _execute(session: Session, tree: Any, target: Destination | None) -> Outcome
 
 def _statement_type(tree: Any) -> str:
     return "SELECT" if isinstance(tree, exp.Query) else type(tree).__name__.upper()
-
-
-__all__ = ["JOB_KINDS", "Rows", "Runner"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.bigquery.sql import Names, is_information_schema, parse
+from sandbox.bigquery.sql import Names, is_array, is_information_schema, parse
 from sandbox.bigquery.store import Table
 
 Evaluate = Callable[[exp.Expression], Any]
@@ -149,20 +149,8 @@ class Scanner:
             if not node.db and node.name.lower() in scope.ctes:
                 query, inside = scope.ctes[node.name.lower()]
                 self._query(query, inside, conditions)
-            elif not is_information_schema(node) and not self._is_array(node):
+            elif not is_information_schema(node) and not is_array(node):
                 self._read(node, conditions)
-
-    def _is_array(self, node: exp.Table) -> bool:
-        # FROM t, t.items: an array of a table named before.
-        select = node.find_ancestor(exp.Select)
-        before = [
-            each for each in (select.find_all(exp.Table) if select else []) if each is not node
-        ]
-        return (
-            bool(node.db)
-            and not node.catalog
-            and any(each.alias_or_name.lower() == node.db.lower() for each in before)
-        )
 
     def _read(self, node: exp.Table, conditions: list[Condition]) -> None:
         table = self._names.table(node)
@@ -199,7 +187,7 @@ class Scanner:
             if not node.db and node.name.lower() in scope.ctes:
                 names = _output_names(scope.ctes[node.name.lower()][0])
                 return column in names or "*" in names
-            if not is_information_schema(node) and not self._is_array(node):
+            if not is_information_schema(node) and not is_array(node):
                 table = self._names.table(node)
                 return table is not None and table.column(column) is not None
         return False

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sandbox.bigquery import information_schema, sizes, sql
 from sandbox.bigquery.changes import Changes
 from sandbox.bigquery.destination import Destination, too_many, write
-from sandbox.bigquery.errors import ApiError, invalid_query, not_covered
+from sandbox.bigquery.errors import invalid_query, not_covered
 from sandbox.bigquery.jobs import Rows
 from sandbox.bigquery.scans import Scanner
 from sandbox.bigquery.store import Store, Table
@@ -271,7 +271,7 @@ class Session:
         return {word: int(row[0]) if row else 0}
 
     def check(self, asserted: sql.Assertion) -> Outcome:
-        fields, source = self.keep_result(asserted.query)
+        _, source = self.keep_result(asserted.query)
         try:
             row = self.cursor.execute(f"select * from {source}").fetchone()
         finally:
@@ -313,6 +313,3 @@ def kind_of(tree: Any) -> str:
         case exp.Query():
             return "select"
     raise not_covered(f"{type(tree).__name__.upper()} statements")
-
-
-__all__ = ["ApiError", "Outcome", "Session", "Transaction", "in_bigquerys_words", "kind_of"]

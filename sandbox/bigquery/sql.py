@@ -255,27 +255,22 @@ def is_information_schema(node: exp.Table) -> bool:
 def table_nodes(tree: exp.Expression) -> Iterator[exp.Table]:
     """Names of tables, without names of CTEs and without ``alias.array`` in FROM."""
     ctes = {each.alias.lower() for each in tree.find_all(exp.CTE)}
-    aliases = {each.alias_or_name.lower() for each in tree.find_all(exp.Table, exp.Subquery)}
     for node in list(tree.find_all(exp.Table)):
-        if not isinstance(node.this, exp.Identifier):
+        if not isinstance(node.this, exp.Identifier) or is_array(node):
             continue
         if not node.db and node.name.lower() in ctes:
             continue
-        if (
-            node.db
-            and not node.catalog
-            and node.db.lower() in aliases
-            and node.find_ancestor(exp.From, exp.Join)
-        ):
-            if node.db.lower() not in {
-                n.db.lower() for n in tree.find_all(exp.Table) if n is not node
-            }:
-                continue
         yield node
 
 
-def used_parameters(tree: exp.Expression) -> set[str]:
-    return {node.name.lower() for node in tree.find_all(exp.Parameter)}
+def is_array(node: exp.Table) -> bool:
+    """``FROM t, t.items``: an array of a table named before it, parsed as a table."""
+    select = node.find_ancestor(exp.Select)
+    source = select.args.get("from_") if select else None
+    if source is None or not node.db or node.catalog:
+        return False
+    named = [source.this, *(join.this for join in select.args.get("joins") or [])]
+    return any(each is not node and each.alias_or_name.lower() == node.db.lower() for each in named)
 
 
 def name_columns(tree: exp.Expression) -> None:
@@ -325,10 +320,9 @@ def translated(
                 replacement.set(key, value)
         if node.args.get("alias"):
             # The parser names INFORMATION_SCHEMA views by their whole path.
-            alias = exp.to_identifier(node.alias.split(".")[-1], quoted=True)
-            replacement.set(
-                "alias", exp.TableAlias(this=alias, columns=node.args["alias"].args.get("columns"))
-            )
+            alias = node.args["alias"].copy()
+            alias.set("this", exp.to_identifier(node.alias.split(".")[-1], quoted=True))
+            replacement.set("alias", alias)
         node.replace(replacement)
     binding: dict[str, str | None] = {}
     for node in list(tree.find_all(exp.Parameter)):

@@ -86,9 +86,7 @@ class Tokens:
         """``POST /token``."""
         form = dict(parse_qsl(request.body.decode()))
         if form.get("grant_type") != GRANT:
-            return _refusal(
-                "unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type')}"
-            )
+            return _refusal("unsupported_grant_type", "Invalid grant_type")
         with self._lock:
             refused = self._refused
         if refused is not None:
