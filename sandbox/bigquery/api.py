@@ -154,7 +154,7 @@ class Api:
         if job.state() != "DONE":
             return body | {"jobComplete": False}
         if job.error is not None:
-            raise job.error
+            raise job.error.bare()
         query = job.statistics.get("query") or {}
         body |= {
             "jobComplete": True,

@@ -47,6 +47,12 @@ class ApiError(Exception):
         self.status = status or _STATUS_OF_REASON.get(reason, 400)
         self.more = more or []
 
+    def bare(self) -> ApiError:
+        """The same without its traceback, which would keep a job's connection alive."""
+        return ApiError(
+            self.reason, self.message, status=self.status, location=self.location, more=self.more
+        )
+
     def proto(self) -> dict[str, str]:
         """``{"reason", "message", "location"}`` as in a job's status."""
         found = {"reason": self.reason, "message": self.message}

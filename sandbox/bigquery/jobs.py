@@ -64,7 +64,7 @@ class Job:
         return "RUNNING" if self.started else "PENDING"
 
     def finish(self, error: ApiError | None = None) -> None:
-        self.error = error
+        self.error = error.bare() if error is not None else None
         if error is not None:
             self.errors = [error.proto(), *error.more, *self.errors]
         self.ended = max(now_millis(), self.started or self.created)

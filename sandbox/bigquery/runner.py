@@ -66,7 +66,7 @@ class Runner:
         if not job.refused:
             job.done.wait(self._insert_wait)
         if job.refused and job.error is not None:
-            raise job.error
+            raise job.error.bare()
         return job
 
     def cancel(self, job: Job) -> None:
@@ -362,6 +362,8 @@ def _execute(session: Session, tree: Any, target: Destination | None) -> Outcome
             return define(session, tree)
         case "assert":
             return session.check(tree)
+        case "declare":
+            return Outcome("SCRIPT")
         case "change":
             return session.change(tree)
     return session.select(tree, target)

@@ -308,6 +308,8 @@ def kind_of(tree: Any) -> str:
             return "define"
         case sql.Assertion():
             return "assert"
+        case sql.Declaration():
+            return "declare"
         case exp.Insert() | exp.Update() | exp.Delete() | exp.Merge() | exp.TruncateTable():
             return "change"
         case exp.Query():

@@ -34,6 +34,7 @@ _SNAPSHOT = re.compile(
 _DROP_SNAPSHOT = re.compile(
     rf"drop\s+snapshot\s+table\s+(?P<exists>if\s+exists\s+)?{_PATH}\s*$", re.IGNORECASE
 )
+_DECLARE = re.compile(r"declare\s+\w+\s+\w+\s*$", re.IGNORECASE)
 _ASSERT = re.compile(
     r"assert\b(?P<what>.*?)(?:\bas\s+(?P<why>'[^']*'|\"[^\"]*\"))?\s*$", re.I | re.S
 )
@@ -72,6 +73,11 @@ class Snapshot:
 class Assertion:
     query: exp.Expression
     message: str
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """``declare name type``: a variable that this fake lets nobody use."""
 
 
 @dataclass
@@ -126,7 +132,7 @@ def _piece(script: str, start: int, end: int) -> Piece:
     return Piece(script[start:end].rstrip(), line, column)
 
 
-def parse(text: str) -> exp.Expression | Snapshot | Assertion:
+def parse(text: str) -> exp.Expression | Snapshot | Assertion | Declaration:
     """One statement.
 
     Raises:
@@ -143,6 +149,8 @@ def parse(text: str) -> exp.Expression | Snapshot | Assertion:
     dropped = _DROP_SNAPSHOT.match(text)
     if dropped:
         return Snapshot(_table(dropped[2]), None, {}, bool(dropped["exists"]))
+    if _DECLARE.match(text):
+        return Declaration()
     asserted = _ASSERT.match(text)
     if asserted:
         query = _parsed(f"select {asserted['what']} as is_true")
