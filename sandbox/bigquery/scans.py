@@ -257,13 +257,11 @@ def _with(tree: exp.Expression, scope: _Scope) -> _Scope:
         return scope
     ctes = dict(scope.ctes)
     for each in clause.expressions:
-        # A recursive CTE does not see itself: its table is read by its first part.
-        ctes[each.alias.lower()] = (each.this, _Scope(dict(ctes)))
-    if clause.recursive:
-        ctes = {
-            name: (query, _Scope({**inside.ctes, name: (exp.select("1"), _Scope())}))
-            for name, (query, inside) in ctes.items()
-        }
+        name, inside = each.alias.lower(), dict(ctes)
+        if clause.recursive:
+            # A recursive CTE does not see itself: its table is read by its first part.
+            inside[name] = (exp.select("1"), _Scope())
+        ctes[name] = (each.this, _Scope(inside))
     return _Scope(ctes)
 
 

@@ -96,7 +96,7 @@ def as_ours(
 
 
 def _told(error: GoogleAPICallError) -> str:
-    message = str(error.message or "").partition("\n")[0].strip()
+    message = str(error.message or "").partition("\n")[0].partition("; reason: ")[0].strip()
     # The client puts the request in front: "400 POST https://…: text".
     message = re.sub(r"^\d{3} (?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", message)
     if _ABOUT_NAMES.search(message):

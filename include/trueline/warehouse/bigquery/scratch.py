@@ -25,7 +25,8 @@ def make_scratch(jobs: Jobs, kind: str) -> str:
     from google.cloud.bigquery import Dataset
 
     client = jobs.access.client
-    name = f"{kind}_{re.sub(r'[^A-Za-z0-9_]', '_', jobs.work.run_id)}"
+    # dlt makes dataset names lower case; ours has to be the same.
+    name = f"{kind}_{re.sub(r'[^a-z0-9_]', '_', jobs.work.run_id.lower())}"
     dataset = Dataset(f"{jobs.settings.project}.{dataset_name(name, jobs.settings)}")
     dataset.location = jobs.settings.location
     dataset.default_table_expiration_ms = int(LIFETIME.total_seconds() * 1000)
