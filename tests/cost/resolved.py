@@ -47,7 +47,9 @@ def resolved_scans(analyser: Analyser, sql: str) -> list[ResolvedScan]:
     answer = analyser._engine.call("Analyze", request, service.AnalyzeResponse)
     statement = _innermost(answer.resolved_statement)
     flow = _Flow()
-    flow.need_scan(statement.query, {each.column.column_id for each in statement.output_column_list})
+    flow.need_scan(
+        statement.query, {each.column.column_id for each in statement.output_column_list}
+    )
     flow.run()
     found = [
         ResolvedScan(table, frozenset(columns[each] for each in flow.needed[key] & set(columns)))

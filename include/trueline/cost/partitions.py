@@ -17,12 +17,16 @@ _COMPARISONS = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
 
 
 class Partitions(StrEnum):
-    """What of a table a scan touches."""
+    """What of a table a scan touches.
 
-    UNPARTITIONED = "no partitions"
-    UNFILTERED = "all days, no filter"
+    ``none``: it has no partitions, so all of it. ``no filter``: it has, and all are read; BigQuery
+    refuses that where the table requires a filter. ``days``: those that parameters name.
+    """
+
+    UNPARTITIONED = "none"
+    UNFILTERED = "no filter"
     ALL_HISTORY = "all history"
-    DAYS = "days asked for"
+    DAYS = "days"
 
 
 def partition_column(partition_by: str) -> str:
@@ -47,9 +51,9 @@ def partitions_read(partition_by: str | None, alias: str, query: exp.Expression)
     ]
     if not bounds:
         return Partitions.UNFILTERED
-    asked = {
-        parameter.name for bound in bounds for parameter in bound.find_all(exp.Parameter)
-    } - {HISTORY_PARAMETER}
+    asked = {parameter.name for bound in bounds for parameter in bound.find_all(exp.Parameter)} - {
+        HISTORY_PARAMETER
+    }
     return Partitions.DAYS if asked else Partitions.ALL_HISTORY
 
 

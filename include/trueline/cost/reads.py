@@ -83,11 +83,7 @@ def _base_tables(scope: Scope) -> dict[str, exp.Table]:
 
 def _columns_of(alias: str, scope: Scope) -> frozenset[str]:
     # Columns of a subquery that looks outside belong to the scope whose row they look at.
-    inner = [
-        column
-        for child in scope.subquery_scopes
-        for column in child.external_columns
-    ]
+    inner = [column for child in scope.subquery_scopes for column in child.external_columns]
     return frozenset(column.name for column in (*scope.columns, *inner) if column.table == alias)
 
 
