@@ -36,7 +36,7 @@ def partition_column(partition_by: str) -> str:
     return column.name
 
 
-def partitions_read(partition_by: str | None, alias: str, query: exp.Expression) -> Partitions:
+def partitions_read(partition_by: str | None, alias: str, query: exp.Expr) -> Partitions:
     """What ``query`` touches of the table it calls ``alias``.
 
     Only conditions that must hold for every row count: those of WHERE joined by AND.
@@ -57,15 +57,13 @@ def partitions_read(partition_by: str | None, alias: str, query: exp.Expression)
     return Partitions.DAYS if asked else Partitions.ALL_HISTORY
 
 
-def _conditions(query: exp.Expression) -> Iterator[exp.Expression]:
+def _conditions(query: exp.Expr) -> Iterator[exp.Expr]:
     where = query.args.get("where")
     if where is not None:
         yield from where.this.flatten() if isinstance(where.this, exp.And) else (where.this,)
 
 
-def _constant_bounds(
-    condition: exp.Expression, alias: str, column: str
-) -> Iterator[exp.Expression]:
+def _constant_bounds(condition: exp.Expr, alias: str, column: str) -> Iterator[exp.Expr]:
     """The comparison itself, where it compares the bare column with constants only."""
     condition = condition.unnest()
     if not isinstance(condition, _COMPARISONS):

@@ -35,20 +35,18 @@ def print_run(run: Sequence[Query], estimator: Estimator, days: Days, price_per_
     lines = list(_shown_lines(run, estimator, days))
     whole = line_of(run, "", estimator, days)
     grid = _grid(
-        ("step", "left"),
-        ("table", "left"),
-        ("columns read", "right"),
+        ("what", "left"),
+        ("columns\nread", "right"),
         ("partitions", "left"),
-        ("MiB read", "right"),
+        ("MiB\nread", "right"),
         ("KiB per day\nof history", "right"),
         ("KiB per day\ntouched", "right"),
         ("queries", "right"),
-        ("MiB billed", "right"),
+        ("MiB\nbilled", "right"),
     )
-    for number, line in enumerate(lines):
-        opens = number == 0 or lines[number - 1].step is not line.step
-        grid.add_row(line.step if opens else "", *_cells(line, days))
-    grid.add_row("total", *_cells(whole, days), style="bold")
+    for line in lines:
+        grid.add_row(*_cells(f"{line.step} {line.subject}", line, days))
+    grid.add_row(*_cells("total", whole, days), style="bold")
     console.print(grid)
     console.print()
     for sentence in _sentences(run, lines, whole, estimator, days, price_per_tib):
@@ -130,10 +128,10 @@ def _shown_lines(run: Sequence[Query], estimator: Estimator, days: Days) -> Iter
             yield line_of(queries, counted, estimator, days)
 
 
-def _cells(line: Line, days: Days) -> tuple[str, ...]:
+def _cells(what: str, line: Line, days: Days) -> tuple[str, ...]:
     is_total = not line.subject
     return (
-        line.subject,
+        what,
         "" if is_total else f"{line.columns_read} of {line.columns_there}",
         "" if is_total else str(line.partitions or Partitions.UNPARTITIONED),
         _counted(line.read.at(days.history, days.touched) / MIB),
@@ -194,7 +192,7 @@ def _usd(amount: float) -> str:
 
 
 def _grid(*columns: tuple[str, Any]) -> Grid:
-    grid = Grid(box=None, header_style="bold", pad_edge=False, padding=(0, 1))
+    grid = Grid(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name, justify in columns:
         grid.add_column(name, justify=justify, no_wrap=True)
     return grid
