@@ -1,9 +1,9 @@
 """Bytes and money of queries, as a function of the days kept and the days touched.
 
 BigQuery documents that a column read costs its bytes, but not how often a column counts that a
-query mentions twice. What is known speaks for once: two mentions of a table showed the bytes of
-one, and clustered tables are billed per mention only where the filters differ. Here every mention
-counts, which can only be too much; ``once`` gives the other bound.
+query mentions twice. ``query`` counts every mention in the text, ``once`` a column once per query,
+which the little that is published speaks for. A step (CTE) counts once in both, however often later
+steps use it: were each use billed, both would be too low.
 """
 
 from __future__ import annotations

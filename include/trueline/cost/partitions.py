@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 
 import sqlglot
 from sqlglot import exp
@@ -29,6 +30,7 @@ class Partitions(StrEnum):
     DAYS = "days"
 
 
+@cache
 def partition_column(partition_by: str) -> str:
     """``report_date``, or the column inside ``timestamp_trunc(occurred_at, day)``."""
     column = sqlglot.parse_one(partition_by, read="bigquery").find(exp.Column)

@@ -170,8 +170,8 @@ def _sentences(
         f"{f' ({more / read:+.0%})' if read else ''} and {_usd(more_price)} to each day's run."
     )
     yield (
-        "Every mention of a table in a query is counted, which can only be too much; if BigQuery "
-        f"counts a column once per query, a run processes {once / _GIB:,.2f} GiB."
+        "Every mention of a table in a query's text is counted; if BigQuery counts a column once "
+        f"per query, a run processes {once / _GIB:,.2f} GiB."
     )
 
 
