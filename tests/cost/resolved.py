@@ -19,7 +19,7 @@ from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_ast_enums_pb2 as enums
 
-from tests.googlesql.analyser import Analyser, _innermost
+from tests.googlesql.analyser import Analyser
 
 Needed = set[int]
 _KEEPS_DUPLICATES = {
@@ -45,7 +45,7 @@ def resolved_scans(analyser: Analyser, sql: str) -> list[ResolvedScan]:
     )
     request.options.prune_unused_columns = True
     answer = analyser._engine.call("Analyze", request, service.AnalyzeResponse)
-    statement = _innermost(answer.resolved_statement)
+    statement = _node(answer.resolved_statement)
     flow = _Flow()
     flow.need_scan(
         statement.query, {each.column.column_id for each in statement.output_column_list}
@@ -208,7 +208,13 @@ def _kind(scan: Message) -> str:
 
 
 def _node(wrapped: Message) -> Message:
-    return _innermost(wrapped)
+    """AnyResolved…Proto is a chain of oneofs; the last link is the node itself."""
+    while wrapped.DESCRIPTOR.oneofs:
+        chosen = wrapped.WhichOneof("node")
+        if chosen is None:
+            break
+        wrapped = getattr(wrapped, chosen)
+    return wrapped
 
 
 def _key(scan: Message) -> int:
