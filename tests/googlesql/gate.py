@@ -79,7 +79,7 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
         if table.query is not None:
             _check_query(table, analyser, report)
     for suite in load_suites(suites_dir) if suites_dir else []:
-        _check_suite(suite, analyser, report)
+        _check_suite(suite, tables, analyser, report)
     if generated:
         _check_ddl(tables, analyser, report)
         _check_statements(analyser, report)
@@ -110,7 +110,9 @@ def _check_query(table: Table, analyser: Analyser, report: Report) -> None:
     report.problems.extend(_differing_calls(analysis, path))
 
 
-def _check_suite(suite: Suite, analyser: Analyser, report: Report) -> None:
+def _check_suite(
+    suite: Suite, tables: Mapping[str, Table], analyser: Analyser, report: Report
+) -> None:
     """The row queries of a suite run on both engines as they are, so they are BigQuery SQL too."""
     text = suite.path.read_text(encoding="utf-8")
     for expectation in suite.expectations:
@@ -120,7 +122,7 @@ def _check_suite(suite: Suite, analyser: Analyser, report: Report) -> None:
         report.checked["row queries of suites"] += 1
         place = text.find(json.dumps(query, ensure_ascii=False)[1:-1])
         line = text.count("\n", 0, place) + 1 if place >= 0 else 1
-        batch = f"({batch_query(suite, {}, _SOME_MOMENT)}) as subselect"
+        batch = f"({batch_query(suite, {}, _SOME_MOMENT, tables.get(suite.name))}) as subselect"
         try:
             analysis = analyser.analyse(suite.with_datasets(query, {}).format(batch=batch))
         except InvalidSqlError as error:

@@ -1,7 +1,8 @@
 """SQL cases: one YAML file tells a story, what is given and what one table must make of it.
 
 ``params / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
-does not name are NULL; ``expect`` compares only the columns it names, rows in any order. Rule
+does not name are NULL, but every row lies in a partition: one that names no day has that of
+``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order. Rule
 tables and parameters that a case does not give come from the default rulebook, so that most
 stories need neither.
 """
@@ -19,6 +20,7 @@ import yaml
 
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START, PARAMETERS
 from trueline.paths import home
 from trueline.rulebook import load_rulebook
 from trueline.warehouse.base import Transaction
@@ -106,6 +108,7 @@ def case_parameters(case: Case) -> dict[str, Any]:
     rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
     defaults = {
         **rulebook.parameters(DEFAULT_AS_OF),
+        "history_start": HISTORY_START,
         "reporting_currency": "EUR",
         "rules_version": "v1",
     }
@@ -114,8 +117,6 @@ def case_parameters(case: Case) -> dict[str, Any]:
 
 
 def _typed_parameter(name: str, value: Any) -> Any:
-    from trueline.model.parameters import PARAMETERS
-
     if name not in PARAMETERS:
         raise PermanentError(
             f"There is no parameter {name!r}.", fix=f"Known: {', '.join(sorted(PARAMETERS))}."
@@ -130,7 +131,11 @@ def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dic
         for name, values in rulebook.tables(lambda value: value, lambda value: value).items()
         if f"rules.{name}" in case.table.reads
     }
-    rows.update({name: values or [] for name, values in case.given.items()})
+    catalog = load_catalog()
+    for name, values in case.given.items():
+        column = catalog[name].partition_column
+        somewhere = {column: DEFAULT_AS_OF.date()} if column else {}
+        rows[name] = [{**somewhere, **row} for row in values or []]
     return {
         name: [
             {"rules_version": parameters["rules_version"], **row}

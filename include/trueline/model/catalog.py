@@ -100,6 +100,32 @@ class Table:
         """True where a run computes and stores it."""
         return self.query is not None and self.kind == "table"
 
+    @property
+    def partition_column(self) -> str | None:
+        """The column it is partitioned by, whole or truncated."""
+        if self.partition_by is None:
+            return None
+        column = sqlglot.parse_one(self.partition_by, read="bigquery").find(exp.Column)
+        return column.name if column else None
+
+    def from_day(self, day: str) -> str:
+        """The condition that keeps the partitions from ``day`` on; every read needs one.
+
+        Args:
+            day: A DATE parameter with its ``@``, or a day like ``2026-11-20``.
+
+        Returns:
+            A condition that both engines read alike, ``true`` for a table without partitions.
+        """
+        column = self.partition_column
+        if column is None:
+            return "true"
+        kind = next(each.type for each in self.columns if each.name == column)
+        if day.startswith("@"):
+            return f"{column} >= {day if kind == 'DATE' else f'timestamp({day})'}"
+        midnight = day if kind == "DATE" else f"{day} 00:00:00+00"
+        return f"{column} >= {kind.lower()} '{midnight}'"
+
 
 def load_catalog(folder: Path | None = None) -> Mapping[str, Table]:
     """All tables by ``layer.table``, in a stable order.

@@ -18,6 +18,7 @@ from typing import Any
 from trueline import __version__
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, build_order, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.pipeline.keys import ProfileKeys
 from trueline.rulebook import Rulebook, load_rulebook
 from trueline.settings.profile import Profile
@@ -129,7 +130,11 @@ def build(
 
 def run_parameters(profile: Profile, rulebook: Rulebook, as_of: datetime) -> dict[str, Any]:
     """Every value that queries of a run may ask for."""
-    return {**rulebook.parameters(as_of), "reporting_currency": profile.currency}
+    return {
+        **rulebook.parameters(as_of),
+        "history_start": HISTORY_START,
+        "reporting_currency": profile.currency,
+    }
 
 
 def rebuild_table(transaction: Transaction, table: Table, parameters: Mapping[str, Any]) -> int:

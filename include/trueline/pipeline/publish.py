@@ -9,6 +9,7 @@ from typing import Any
 
 from trueline.errors import PermanentError
 from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.settings.profile import Profile
 from trueline.warehouse import open_warehouse
 
@@ -67,10 +68,11 @@ def publish(profile: Profile, *, run_label: str = "", client: Any = None) -> Pub
             """
             select rules_version, min(report_date) as first_date, max(report_date) as last_date
             from marts.funnel_daily
-            where report_date >= date '1900-01-01'
+            where report_date >= @history_start
             group by rules_version
             order by rules_version
-            """
+            """,
+            {"history_start": HISTORY_START},
         )
         if len(versions) > 1:
             told = "; ".join(

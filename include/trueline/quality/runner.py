@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from trueline.errors import ConfigurationError, RetriableError
+from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.quality.suites import Border, Severity, Suite, load_suites
 
 log = logging.getLogger(__name__)
@@ -105,7 +107,11 @@ def run_border(
     if not suites:
         return []
     datasets = datasets or {}
-    batches = {suite.name: batch_query(suite, datasets, loaded_since) for suite in suites}
+    tables = load_catalog()
+    batches = {
+        suite.name: batch_query(suite, datasets, loaded_since, tables.get(suite.name))
+        for suite in suites
+    }
     try:
         with _quiet_logs():
             outcomes = _validate(suites, batches, datasets, connection_string)
@@ -117,11 +123,20 @@ def run_border(
     return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
 
 
-def batch_query(suite: Suite, datasets: Mapping[str, str], loaded_since: datetime | None) -> str:
-    """The rows a suite is about. Of raw, those that count: on record as loaded, not taken back."""
-    table = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
+def batch_query(
+    suite: Suite,
+    datasets: Mapping[str, str],
+    loaded_since: datetime | None,
+    table: Table | None,
+) -> str:
+    """The rows a suite is about. Of raw, those that count: on record as loaded, not taken back.
+
+    Great Expectations sends no query parameters, so the filter of a partitioned table is a literal.
+    """
+    name = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
+    all_days = table.from_day(HISTORY_START.isoformat()) if table else "true"
     if suite.layer != "raw":
-        return f"select * from {table}"
+        return f"select * from {name} where {all_days}"
     loads = f"{datasets.get('raw', 'raw')}.loads"
     since = ""
     if loaded_since is not None:
@@ -131,7 +146,7 @@ def batch_query(suite: Suite, datasets: Mapping[str, str], loaded_since: datetim
     if suite.table == "loads":
         return f"select * from {loads} where {not_rejected}{since}"
     return (
-        f"select * from {table} where {not_rejected} "
+        f"select * from {name} where {all_days} and {not_rejected} "
         f"and load_id in (select load_id from {loads} where status = 'loaded'{since})"
     )
 

@@ -5,6 +5,7 @@ with
 leads as (
 
     select * from identity.leads
+    where report_date >= @history_start
 
 ),
 
