@@ -68,7 +68,9 @@ def test_a_gate_makes_the_queries_that_are_counted(
             )
     sent = Counter(_shape(_as_bigquery(statement), catalog) for statement in heard)
     counted = Counter(
-        _shape(sql, catalog) for suite in load_suites(SUITES, border) for sql in gate_queries(suite)
+        _shape(sql, catalog)
+        for suite in load_suites(SUITES, border)
+        for sql in gate_queries(suite, catalog[suite.name])
     )
     assert sum(sent.values()) > 20
     assert sent == counted

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from trueline.model.catalog import Table
 from trueline.quality.runner import batch_query
 from trueline.quality.suites import Suite
 
@@ -18,9 +19,9 @@ _SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _UNIQUE = "expect_compound_columns_to_be_unique"
 
 
-def gate_queries(suite: Suite) -> Iterator[str]:
+def gate_queries(suite: Suite, table: Table) -> Iterator[str]:
     """BigQuery SQL, one text per query; only what they read is meant to be right."""
-    batch = f"({batch_query(suite, {}, _SOME_MOMENT)}) as subselect"
+    batch = f"({batch_query(suite, {}, _SOME_MOMENT, table)}) as subselect"
     yield f"select * from {batch}"
     yield f"select count(*) as n from {batch}"
     checked = [

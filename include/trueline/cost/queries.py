@@ -108,7 +108,7 @@ def _gates(step: Step, suites: Iterable[Suite], catalog: Mapping[str, Table]) ->
     for suite in suites:
         if f"gate {suite.meta.border}" == step:
             what = f"the suite of {suite.name}"
-            for sql, times in Counter(gate_queries(suite)).items():
+            for sql, times in Counter(gate_queries(suite, catalog[suite.name])).items():
                 yield Query(step, suite.name, scans(sql, catalog, what=what), times)
 
 
