@@ -139,7 +139,7 @@ def bench(profile: Profile, dry_run: DryRun | None = None) -> None:
     """Print the comparison for a built warehouse."""
     catalog = load_catalog()
     read = sorted({key for table in catalog.values() if table.is_built for key in table.reads})
-    with open_warehouse(profile, purpose="bench the cost") as warehouse:
+    with open_warehouse(profile, Work("bench", "the-cost")) as warehouse:
         sizes = measure(warehouse, [catalog[key] for key in read])
         counted = _counted(warehouse, [catalog[key] for key in read])
     days = history_days(sizes)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.end_to_end.conftest import profile_in
 from trueline.model.catalog import build_order, load_catalog
-from trueline.warehouse import open_warehouse
+from trueline.warehouse import Work, open_warehouse
 
 
 def trueline_cost(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,7 @@ def test_one_table_tells_columns_and_partitions_of_every_read(tmp_path: Path) ->
 
 def test_an_embedded_warehouse_is_measured(tmp_path: Path) -> None:
     profile = profile_in(tmp_path / "data")
-    with open_warehouse(profile, purpose="a test") as warehouse:
+    with open_warehouse(profile, Work("test", "run-of-a-test")) as warehouse:
         warehouse.ensure_tables(load_catalog().values())
     done = trueline_cost(tmp_path / "data")
     assert done.returncode == 0, done.stderr

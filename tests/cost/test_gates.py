@@ -20,7 +20,7 @@ from trueline.model.catalog import Table
 from trueline.paths import home
 from trueline.quality.runner import run_border
 from trueline.quality.suites import Border, load_suites
-from trueline.warehouse import open_warehouse
+from trueline.warehouse import Work, open_warehouse
 
 SUITES = home() / "great_expectations"
 Shape = tuple[tuple[str, tuple[str, ...]], ...]
@@ -56,13 +56,13 @@ def test_a_gate_makes_the_queries_that_are_counted(
     border: Border, catalog: Mapping[str, Table], tmp_path: Path
 ) -> None:
     profile = profile_in(tmp_path / "data")
-    with open_warehouse(profile, purpose="a test") as warehouse:
+    with open_warehouse(profile, Work("test", "run-of-a-test")) as warehouse:
         warehouse.ensure_tables(catalog.values())
-        with warehouse.for_quality(published=False) as (address, datasets), _listening() as heard:
+        with warehouse.for_quality(published=False) as access, _listening() as heard:
             run_border(
                 border,
-                connection_string=address,
-                datasets=datasets,
+                connection_string=access.address,
+                datasets=access.datasets,
                 suites_dir=SUITES,
                 loaded_since=datetime(2026, 1, 1, tzinfo=UTC),
             )

@@ -104,7 +104,8 @@ def _sizes(profile: Profile, wanted: str | None, catalog: Mapping[str, Table]) -
 
 def _measured(profile: Profile, catalog: Mapping[str, Table]) -> Sizes:
     from trueline.cost.sizes import Sizes, history_days, measure
-    from trueline.warehouse import open_warehouse
+    from trueline.warehouse import Work, open_warehouse
+    from trueline.windows import utc_now
 
     # Clear values lie in a place of their own, which no query reads.
     tables = [
@@ -112,7 +113,8 @@ def _measured(profile: Profile, catalog: Mapping[str, Table]) -> Sizes:
         for table in catalog.values()
         if table.kind == "table" and table.layer != "raw_restricted"
     ]
-    with open_warehouse(profile, purpose="measure tables") as warehouse:
+    work = Work("measure", f"{utc_now():%Y%m%dT%H%M%S}", "cli")
+    with open_warehouse(profile, work) as warehouse:
         warehouse.ensure_tables(tables)
         found = measure(warehouse, tables)
     told_by = f"measured in the warehouse of profile {profile.name}"
