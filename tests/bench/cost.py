@@ -27,7 +27,7 @@ from trueline.model.parameters import PARAMETERS
 from trueline.paths import home
 from trueline.quality.suites import load_suites
 from trueline.settings.profile import Profile
-from trueline.warehouse import Reader, open_warehouse
+from trueline.warehouse import Reader, Work, open_warehouse
 
 AIM = 1.2
 TOUCHED_DAYS = 31
