@@ -18,7 +18,7 @@ from zetasql.wasi._pb2.zetasql.proto import simple_catalog_pb2 as catalog
 from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 
 from tests.googlesql.analyser import Analyser, InvalidSqlError, type_name, type_proto
-from tests.googlesql.engine import Engine, GoogleSqlError
+from tests.googlesql.engine import Engine
 
 __all__ = ["InvalidSqlError", "check", "evaluate"]
 Columns = Sequence[tuple[str, str]]
@@ -49,9 +49,8 @@ def evaluate(sql: str, parameters: Mapping[str, str] | None = None) -> Rows:
     Raises:
         GoogleSqlError: the engine refuses the query, or fails on a value.
     """
-    language = Analyser(engine(), {}, {})
-    request = service.EvaluateQueryRequest(sql=sql, options=options.AnalyzerOptionsProto())
-    request.options.CopyFrom(language._options)
+    request = service.EvaluateQueryRequest(sql=sql)
+    request.options.CopyFrom(_options())
     root = catalog.SimpleCatalogProto(name="root")
     root.builtin_function_options.language_options.CopyFrom(request.options.language_options)
     request.simple_catalog.CopyFrom(root)
@@ -67,6 +66,11 @@ def evaluate(sql: str, parameters: Mapping[str, str] | None = None) -> Rows:
     ]
 
 
+@cache
+def _options() -> options.AnalyzerOptionsProto:
+    return Analyser(engine(), {}, {})._options
+
+
 def _value(cell: Any, kind: types.TypeProto) -> Any:
     field = cell.WhichOneof("value")
     if field is None:
@@ -79,11 +83,3 @@ def _value(cell: Any, kind: types.TypeProto) -> Any:
     if field not in ("string_value", "bool_value", "int64_value"):
         raise NotImplementedError(f"a value of type {type_name(kind)}")
     return getattr(cell, field)
-
-
-def is_refused(sql: str, tables: Mapping[str, Columns]) -> bool:
-    try:
-        check(sql, tables, {})
-    except (InvalidSqlError, GoogleSqlError):
-        return True
-    return False
