@@ -117,13 +117,13 @@ def _check_columns(found: set[str], name: str) -> None:
 
 
 def _refuse_another_day(connection: duckdb.DuckDBPyConnection, name: str, day: date) -> None:
-    others = connection.execute(
+    ((others,),) = connection.sql(
         "select count(*) from export_events where event_date is distinct from $day",
-        {"day": f"{day:%Y%m%d}"},
-    ).fetchone()
-    if others and others[0]:
+        params={"day": f"{day:%Y%m%d}"},
+    ).fetchall()
+    if others:
         raise PermanentError(
-            f"{others[0]:,} rows are of another day than {day} (event_date).",
+            f"{others:,} rows are of another day than {day} (event_date).",
             where=name,
             fix="Name the file after its table: events_YYYYMMDD, one day a file.",
         )
