@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from sandbox.server.site_tag import page_url
+from sandbox.world import World
 from tests.lint.sql_rules import check_query
 from tests.sources import googlesql_nested
 from tests.sources.ga4_events import MARIA, Event, as_select, event, write_day
@@ -17,6 +20,7 @@ from trueline.redaction import redact
 from trueline.sources.ga4.export import queries
 from trueline.sources.ga4.meaning import parameters
 from trueline.sources.ga4.read_files import read_day
+from trueline.sources.page_urls import PageUrl, read_page_url
 from trueline.sources.settings import Ga4Settings
 from trueline.warehouse.dialect import to_duckdb
 
@@ -225,6 +229,28 @@ def test_click_ids_out_of_the_address(
 ) -> None:
     (row,) = told("tag_events", [event(params={"page_location": f"{SITE}/a?{query}"})])
     assert (row["click_id_type"], row["click_id"]) == (kind, click)
+
+
+def test_an_address_tells_ga4_what_it_tells_the_own_tag(tmp_path: Path) -> None:
+    """Every landing page of the sandbox, with its untidy tags, and some worse ones."""
+    world = World.make(7, last_day=date(2026, 11, 20), days=20, size=0.2)
+    addresses = {page_url(touch.page_path, touch.query) for touch in world.touches}
+    addresses |= {
+        f"{SITE}/a?UTM_Source=%20News%20letter+&utm_medium=&campaignid=7#x",
+        f"{SITE}/a?utm_source=first&utm_source=second&hsa_cam=9&gad_campaignid=8",
+        f"{SITE}/a?utm_campaign=%C3%9Cber%20uns&GCLID=Ab%2DC&gclsrc=aw.ds",
+        f"{SITE}/a?email=maria%40example.com&utm_source=maria%40example.com",
+    }
+    addresses = {each for each in addresses if len(each) < 1000}
+    assert len(addresses) > 1000
+    given = [event(params={"event_id": each, "page_location": each}) for each in addresses]
+    for number, each in enumerate(given):
+        each["event_params"][0]["value"]["string_value"] = f"e{number}"
+    found = {row["event_id"]: row for row in _by_duckdb(given, "tag_events", tmp_path)}
+    assert len(found) == len(addresses)
+    for number, address in enumerate(addresses):
+        row, told = found[f"e{number}"], read_page_url(address)
+        assert {name: row[name] for name in PageUrl.__slots__} == asdict(told), address
 
 
 def test_half_a_click_id_at_the_end_of_a_cut_address_is_none(told: Any) -> None:

@@ -176,16 +176,22 @@ addresses_taken_apart as (
         ) as tagged_campaign_id,
         -- Tags, and what GA4 made of the referrer where there were none: google / organic.
         coalesce(
-            nullif(collected_traffic_source.manual_source, ''),
-            replace(regexp_extract(address, r'(?i:[?&]utm_source)=([^&]+)'), '+', ' ')
+            nullif(trim(collected_traffic_source.manual_source), ''),
+            nullif(
+                trim(replace(regexp_extract(address, r'(?i:[?&]utm_source)=([^&]+)'), '+', ' ')), ''
+            )
         ) as utm_source,
         coalesce(
-            nullif(collected_traffic_source.manual_medium, ''),
-            replace(regexp_extract(address, r'(?i:[?&]utm_medium)=([^&]+)'), '+', ' ')
+            nullif(trim(collected_traffic_source.manual_medium), ''),
+            nullif(
+                trim(replace(regexp_extract(address, r'(?i:[?&]utm_medium)=([^&]+)'), '+', ' ')), ''
+            )
         ) as utm_medium,
         coalesce(
-            nullif(collected_traffic_source.manual_campaign_name, ''),
-            replace(regexp_extract(address, r'(?i:[?&]utm_campaign)=([^&]+)'), '+', ' ')
+            nullif(trim(collected_traffic_source.manual_campaign_name), ''),
+            nullif(
+                trim(replace(regexp_extract(address, r'(?i:[?&]utm_campaign)=([^&]+)'), '+', ' ')), ''
+            )
         ) as utm_campaign
     from addresses_decoded
 
