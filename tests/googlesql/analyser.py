@@ -150,15 +150,31 @@ class Analyser:
 
 
 def type_proto(name: str) -> types.TypeProto:
-    """``ARRAY<STRING>`` and the like, as the analyser's own type."""
+    """``ARRAY<STRUCT<key STRING, n INT64>>`` and the like, as the analyser's own type."""
     proto = types.TypeProto()
-    name = name.strip().upper()
-    if name.startswith("ARRAY<") and name.endswith(">"):
+    kind, _, inner = name.strip().removesuffix(">").partition("<")
+    if kind.upper() == "ARRAY":
         proto.type_kind = types.TYPE_ARRAY
-        proto.array_type.element_type.CopyFrom(type_proto(name[len("ARRAY<") : -1]))
+        proto.array_type.element_type.CopyFrom(type_proto(inner))
+    elif kind.upper() == "STRUCT":
+        proto.type_kind = types.TYPE_STRUCT
+        for field in _split_fields(inner):
+            field_name, _, field_type = field.strip().partition(" ")
+            proto.struct_type.field.add(field_name=field_name, field_type=type_proto(field_type))
     else:
-        proto.type_kind = _TYPE_KINDS[name]
+        proto.type_kind = _TYPE_KINDS[kind.upper()]
     return proto
+
+
+def _split_fields(text: str) -> Iterator[str]:
+    """``a STRING, b STRUCT<c INT64, d BOOL>`` at the outer commas."""
+    depth = start = 0
+    for place, char in enumerate(text):
+        depth += (char == "<") - (char == ">")
+        if char == "," and depth == 0:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]
 
 
 def type_name(proto: types.TypeProto) -> str:
