@@ -165,6 +165,14 @@ def _read_table(path: Path) -> Table:
             where=str(path),
             fix="Name columns of this table.",
         )
+    folded = [name.lower() for name in spec.columns]
+    twice = [name for name in spec.columns if folded.count(name.lower()) > 1]
+    if twice:
+        raise ConfigurationError(
+            f"The columns {' and '.join(twice)} have the same name: case does not count.",
+            where=str(path),
+            fix="Rename one of them.",
+        )
     query_path = path.with_name("query.sql")
     query = query_path.read_text(encoding="utf-8") if query_path.exists() else None
     reads, parameters = _parse(query, query_path) if query else (frozenset(), frozenset())
