@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trueline
 from tests.googlesql.analyser import Analysis, Call, InvalidSqlError
-from tests.googlesql.checks import Checker, Origin, Problem, Report, shape_of
+from tests.googlesql.checks import Checker, Origin, Problem, Report, TableShape, shape_of
 from tests.googlesql.engine_rules import refusals
 from tests.googlesql.inline import inline_statements
 from tests.googlesql.scripts import check_script
@@ -58,12 +58,23 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
     if generated:
         _check_statements(checker)
         _check_inline(Path(trueline.__file__).parent, checker)
-        all_scripts = getattr(statements, "all_scripts", dict)
-        for name, sql in all_scripts().items():
-            report.checked["scripts"] += 1
-            check_script(sql, PARAMETERS, shapes, origin=Origin(f"script {name}"), report=report)
+        check_scripts(shapes, report)
     report.problems.sort()
     return report
+
+
+def check_scripts(shapes: Mapping[str, TableShape], report: Report) -> None:
+    """``all_scripts()`` gives name → script, ``script_tables()`` what stands in them for a table.
+
+    The latter, name → Table, are copies without partitions that exist for one run only.
+    """
+    all_scripts = getattr(statements, "all_scripts", dict)
+    script_tables = getattr(statements, "script_tables", dict)
+    copies = {name: TableShape(shape_of(table).columns) for name, table in script_tables().items()}
+    for name, sql in all_scripts().items():
+        report.checked["scripts"] += 1
+        origin = Origin(f"script {name}")
+        check_script(sql, PARAMETERS, {**shapes, **copies}, origin=origin, report=report)
 
 
 def _check_table(table: Table, sql_dir: Path, checker: Checker) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.googlesql.__main__ import main
-from tests.googlesql.checks import Problem
-from tests.googlesql.gate import check
+from tests.googlesql.checks import Problem, Report, shape_of
+from tests.googlesql.gate import check, check_scripts
 from trueline.errors import ConfigurationError
 from trueline.model import catalog
+from trueline.warehouse import statements
 
 SPENDING = """purpose: What was spent, as each pull told it.
 grain: [load_id, campaign_id]
@@ -287,6 +288,33 @@ def test_a_promise_that_the_partition_filter_makes_empty_is_refused(tmp_path: Pa
 
     assert "report_date is filled: the filter on the partition column" in problem.message
     assert "report_date is filled" in path.read_text().splitlines()[problem.line - 1]
+
+
+def test_scripts_of_the_product_are_checked_with_the_copies_they_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = catalog.load_catalog(write_tables(tmp_path, RIGHT))
+    daily_cost = tables["marts.daily_cost"]
+    script = """begin transaction;
+    delete from marts.daily_cost where {days};
+    insert into marts.daily_cost (report_date, campaign_id, spend_amount)
+    select report_date, campaign_id, spend_amount from scratch.daily_cost;
+    commit transaction;"""
+    scripts = {
+        "right": script.format(days=daily_cost.from_day("@history_start")),
+        "wrong": script.format(days="true"),
+    }
+    monkeypatch.setattr(statements, "all_scripts", lambda: scripts, raising=False)
+    copies = {"scratch.daily_cost": daily_cost}
+    monkeypatch.setattr(statements, "script_tables", lambda: copies, raising=False)
+    report = Report()
+
+    check_scripts({key: shape_of(table) for key, table in tables.items()}, report)
+
+    assert report.checked == {"scripts": 2, "statements in scripts": 8}
+    (problem,) = report.problems
+    assert (problem.path, problem.line) == ("script wrong", 2)
+    assert "marts.daily_cost is partitioned by report_date" in problem.message
 
 
 def test_the_product_passes(capsys: pytest.CaptureFixture[str]) -> None:
