@@ -1,4 +1,4 @@
-"""Command line: ``python -m sandbox serve`` and ``python -m sandbox generate``."""
+"""Command line: ``python -m sandbox serve``, ``generate`` and ``bigquery``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from datetime import date, datetime, timedelta
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,26 +38,62 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         )
         command.add_argument("--days", type=int, default=90)
         command.add_argument("--size", type=float, default=1.0, help="1.0: 20,000 tag events")
+    bigquery = commands.add_parser("bigquery", help="serve a fake of BigQuery on 127.0.0.1")
+    bigquery.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    bigquery.add_argument("--project", default="sandbox-project")
+    bigquery.add_argument("--location", default="EU", help="for datasets that name none")
+    bigquery.add_argument("--data", type=Path, help="DuckDB file; in memory without it")
+    bigquery.add_argument("--record", type=Path, help="append requests and statements to it")
+    bigquery.add_argument(
+        "--credentials", type=Path, help="service account file to write, or to know if it is there"
+    )
     return parser.parse_args(given)
+
+
+def _cannot_use(port: int, error: OSError | OverflowError) -> int:
+    reason = getattr(error, "strerror", None) or str(error)
+    print(
+        f"sandbox: port {port} on 127.0.0.1 cannot be used ({reason}); choose another with --port.",
+        file=sys.stderr,
+    )
+    return 2
 
 
 def _serve(world: World, port: int) -> int:
     try:
         server = SandboxServer(world, port)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        print(
-            f"sandbox: port {port} on 127.0.0.1 cannot be used ({reason}); "
-            "choose another with --port.",
-            file=sys.stderr,
+        return _cannot_use(port, error)
+    return _until_stopped(server, ready_line(server))
+
+
+def _serve_bigquery(asked: argparse.Namespace) -> int:
+    from sandbox.bigquery import server as bigquery
+
+    try:
+        server = bigquery.BigQueryServer(
+            port=asked.port,
+            project=asked.project,
+            location=asked.location,
+            data=asked.data,
+            record=asked.record,
         )
-        return 2
+    except (OSError, OverflowError) as error:
+        return _cannot_use(asked.port, error)
+    if asked.credentials:
+        server.write_credentials(asked.credentials)
+    code = _until_stopped(server, bigquery.ready_line(server))
+    server.store.close()
+    return code
+
+
+def _until_stopped(server: ThreadingHTTPServer, ready: str) -> int:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     thread = threading.Thread(target=server.serve_forever, name="sandbox", daemon=True)
     thread.start()
-    print(ready_line(server), flush=True)
+    print(ready, flush=True)
     stopped.wait()
     server.shutdown()
     server.server_close()
@@ -66,6 +103,8 @@ def _serve(world: World, port: int) -> int:
 def main(given: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     asked = _arguments(given)
+    if asked.command == "bigquery":
+        return _serve_bigquery(asked)
     try:
         world = World.make(
             asked.seed, last_day=asked.last_day or _yesterday(), days=asked.days, size=asked.size

@@ -124,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
     wbufsize = -1  # headers and body in one packet
     timeout = 60
+    max_body = MAX_BODY
 
     def setup(self) -> None:
         super().setup()
@@ -135,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
             length = int(self.headers.get("content-length") or 0)
         except ValueError:
             length = -1
-        if not 0 <= length <= MAX_BODY:
+        if not 0 <= length <= self.max_body:
             self.close_connection = True
             self._write(as_json({"error": "bad content-length"}, 413))
             return

@@ -1,21 +1,23 @@
-"""SQL that other programs write for the product, as the fake BigQuery server recorded it.
+"""SQL as it went over the wire, as :mod:`sandbox.bigquery.record` keeps it.
 
-One JSON object a line:
+What Great Expectations and dlt write themselves is seen nowhere else. Of the record's lines two
+kinds matter, in this order:
 
-    {"sql": "select …", "parameters": {"name": "DATE"}, "origin": "gx",
-     "tables": {"dataset.table": {"columns": [["name", "STRING"], …],
-                                  "partition_by": "report_date", "require_partition_filter": true}}}
+    {"kind": "catalog", "catalog": 1, "filtered_by": {"dataset.table": "report_date"},
+     "tables": {"dataset.table": [{"name": "report_date", "type": "DATE", "mode": "REQUIRED"}]}}
+    {"kind": "statement", "catalog": 1, "job_id": "…", "sql": "select …",
+     "parameters": {"day": "DATE"}}
 
-``origin`` is ``gx``, ``dlt`` or ``trueline``; ``tables`` are those of the datasets that the text
-names, as they were when it was sent; ``partition_by`` is a column or null. Names in the text may
-carry a project and back-quotes in any of BigQuery's ways.
+A script's statements follow one another under one job. Names in the text may carry a project and
+back-quotes in any of BigQuery's ways.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,41 +43,69 @@ _INFORMATION_SCHEMA = {
 _NUMBERED = {"ordinal_position", "clustering_ordinal_position"}
 
 
+@dataclass(slots=True)
+class _Job:
+    """What one job said, and the line of its first statement."""
+
+    job_id: str
+    line: int
+    catalog: int
+    statements: list[str]
+    parameters: dict[str, str]
+
+
 def check_captured(path: Path) -> Report:
-    """Check every recorded statement once; a problem's line is the line of the record.
+    """Check every job of a record, the same text once; a problem's line is the line of the record.
 
     Raises:
-        ValueError: a line is not a record.
+        ValueError: a line is not JSON, or nothing was recorded: then nothing was checked.
     """
     report = Report()
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    catalogs = {line["catalog"]: _shapes(line) for line in lines if line["kind"] == "catalog"}
     seen = set()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip() or line in seen:
+    for job in _jobs(lines):
+        sql = ";\n".join(job.statements)
+        if (sql, job.catalog) in seen:
             continue
-        seen.add(line)
-        record = json.loads(line)
-        report.checked[f"captured from {record['origin']}"] += 1
-        shapes = {key: _shape(table) for key, table in record["tables"].items()}
+        seen.add((sql, job.catalog))
+        shapes = catalogs[job.catalog]
         datasets = {key.partition(".")[0] for key in shapes}
+        report.checked["jobs"] += 1
         check_script(
-            record["sql"],
-            record["parameters"],
+            sql,
+            job.parameters,
             shapes | _information_schema(datasets),
-            origin=Origin(str(path), number, is_one_line=True, about=record["origin"]),
+            origin=Origin(str(path), job.line, is_one_line=True, about=job.job_id),
             report=report,
-            projects=_projects(record["sql"], datasets),
+            projects=_projects(sql, datasets),
         )
-    del report.checked["statements in scripts"]
+    if not seen:
+        raise ValueError(f"{path} holds no statement")
     return report
 
 
-def _shape(table: Mapping[str, Any]) -> TableShape:
-    column = table["partition_by"]
-    needs_filter = column is not None and table["require_partition_filter"]
-    return TableShape(
-        tuple((name, type_) for name, type_ in table["columns"]),
-        Partitioning(column, column) if needs_filter else None,
-    )
+def _jobs(lines: list[dict[str, Any]]) -> Iterator[_Job]:
+    jobs: dict[str, _Job] = {}
+    for number, line in enumerate(lines, start=1):
+        if line["kind"] == "statement":
+            job = jobs.setdefault(
+                line["job_id"], _Job(line["job_id"], number, line["catalog"], [], {})
+            )
+            job.statements.append(line["sql"].rstrip().removesuffix(";"))
+            job.parameters |= line["parameters"]
+    yield from jobs.values()
+
+
+def _shapes(line: Mapping[str, Any]) -> dict[str, TableShape]:
+    shapes = {}
+    for key, columns in line["tables"].items():
+        column = line["filtered_by"].get(key)
+        shapes[key] = TableShape(
+            tuple((each["name"], each["type"]) for each in columns),
+            Partitioning(column, column) if column else None,
+        )
+    return shapes
 
 
 def _information_schema(datasets: set[str]) -> dict[str, TableShape]:

@@ -18,7 +18,7 @@ from tests.googlesql.checks import Checker, Origin, Problem, Report, TableShape,
 from tests.googlesql.engine_rules import refusals
 from tests.googlesql.inline import inline_statements
 from tests.googlesql.scripts import check_script
-from tests.googlesql.table_rules import table_refusals
+from tests.googlesql.table_rules import requires_partition_filter, table_refusals
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
@@ -64,14 +64,12 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
 
 
 def check_scripts(shapes: Mapping[str, TableShape], report: Report) -> None:
-    """``all_scripts()`` gives name → script, ``script_tables()`` what stands in them for a table.
-
-    The latter, name → Table, are copies without partitions that exist for one run only.
-    """
-    all_scripts = getattr(statements, "all_scripts", dict)
-    script_tables = getattr(statements, "script_tables", dict)
-    copies = {name: TableShape(shape_of(table).columns) for name, table in script_tables().items()}
-    for name, sql in all_scripts().items():
+    """``all_scripts()`` gives name → script; rows wait in ``scratch.<layer>__<table>``."""
+    copies = {
+        f"scratch.{key.replace('.', '__')}": TableShape(shape.columns)
+        for key, shape in shapes.items()
+    }
+    for name, sql in statements.all_scripts().items():
         report.checked["scripts"] += 1
         origin = Origin(f"script {name}")
         check_script(sql, PARAMETERS, {**shapes, **copies}, origin=origin, report=report)
@@ -97,6 +95,8 @@ def _check_table(table: Table, sql_dir: Path, checker: Checker) -> None:
         return
     for refusal in (*refusals(analysis.statement, sql), *table_refusals(analysis.statement)):
         refuse(refusal.message, refusal.part)
+    if table.partition_by and not requires_partition_filter(analysis.statement):
+        refuse("its DDL must say require_partition_filter = true", "partition_by")
     for message in _misfits(analysis.columns, shape_of(table).columns, "table.yaml"):
         refuse(message, "columns")
 

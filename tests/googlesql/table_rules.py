@@ -74,6 +74,14 @@ def table_refusals(statement: Message) -> Iterator[Refusal]:
     yield from _clusters(statement)
 
 
+def requires_partition_filter(statement: Message) -> bool:
+    """Whether a ``create table`` makes BigQuery refuse reads that name no partition."""
+    return any(
+        option.name == "require_partition_filter" and innermost(option.value).value.value.bool_value
+        for option in attribute(statement, "option_list")
+    )
+
+
 def _names(table: str, columns: list[Message]) -> Iterator[Refusal]:
     # BigQuery allows more in the name of a table; the product keeps to what needs no back-quotes.
     if len(table) > MAX_TABLE_NAME_BYTES or not _NAME.fullmatch(table.rpartition(".")[2]):

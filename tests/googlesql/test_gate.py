@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.googlesql.gate import check, check_scripts
 from trueline.errors import ConfigurationError
 from trueline.model import catalog
 from trueline.warehouse import statements
+from trueline.warehouse.ddl import create_table_sql
 
 SPENDING = """purpose: What was spent, as each pull told it.
 grain: [load_id, campaign_id]
@@ -158,12 +160,6 @@ WRONG_TABLES = {
         3,
         "this cannot partition a table",
     ),
-    "partition_by_another_column": (
-        "partition_by: report_date",
-        "partition_by: day",
-        3,
-        "Unrecognized name",
-    ),
     "partition_without_a_value": (
         "report_date: {type: DATE, required: true,",
         "report_date: {type: DATE,",
@@ -211,6 +207,18 @@ def test_one_column_name_in_two_spellings_is_refused(tmp_path: Path) -> None:
 def test_tables_that_bigquery_creates_pass(by: str, tmp_path: Path) -> None:
     table = DAILY_COST.replace("partition_by: report_date", f"partition_by: {by}")
     assert problems(write_tables(tmp_path, RIGHT, table)) == []
+
+
+def test_a_partitioned_table_that_may_be_read_as_a_whole_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(table: catalog.Table, dialect: Literal["bigquery", "duckdb"]) -> str:
+        return create_table_sql(table, dialect).replace(", require_partition_filter = true", "")
+
+    monkeypatch.setattr("tests.googlesql.gate.create_table_sql", careless)
+    (problem,) = problems(write_tables(tmp_path, RIGHT))
+    assert "require_partition_filter = true" in problem.message
+    assert problem.line == 3
 
 
 def test_a_partitioned_table_read_as_a_whole_is_refused(tmp_path: Path) -> None:
@@ -298,15 +306,13 @@ def test_scripts_of_the_product_are_checked_with_the_copies_they_read(
     script = """begin transaction;
     delete from marts.daily_cost where {days};
     insert into marts.daily_cost (report_date, campaign_id, spend_amount)
-    select report_date, campaign_id, spend_amount from scratch.daily_cost;
+    select report_date, campaign_id, spend_amount from scratch.marts__daily_cost;
     commit transaction;"""
     scripts = {
         "right": script.format(days=daily_cost.from_day("@history_start")),
         "wrong": script.format(days="true"),
     }
-    monkeypatch.setattr(statements, "all_scripts", lambda: scripts, raising=False)
-    copies = {"scratch.daily_cost": daily_cost}
-    monkeypatch.setattr(statements, "script_tables", lambda: copies, raising=False)
+    monkeypatch.setattr(statements, "all_scripts", lambda: scripts)
     report = Report()
 
     check_scripts({key: shape_of(table) for key, table in tables.items()}, report)

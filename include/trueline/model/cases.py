@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -23,8 +23,10 @@ from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import HISTORY_START, PARAMETERS
 from trueline.paths import home
 from trueline.rulebook import load_rulebook
-from trueline.warehouse.base import Transaction
 from trueline.warehouse.ddl import DUCKDB_TYPES
+
+if TYPE_CHECKING:
+    from trueline.warehouse.duckdb import DuckDBConnection
 
 DEFAULT_AS_OF = datetime(2026, 11, 20, 6, tzinfo=UTC)
 _KEYS = {"params", "given", "expect"}
@@ -83,7 +85,6 @@ def read_case(path: Path) -> Case:
 
 def run_case(case: Case) -> list[str]:
     """Run a case on an empty DuckDB in memory; returns what differs, in words."""
-    from trueline.pipeline.build import rebuild_table
     from trueline.warehouse.duckdb import in_memory
 
     connection = in_memory()
@@ -98,7 +99,7 @@ def run_case(case: Case) -> list[str]:
     if case.table.kind == "report":
         found = connection.query(case.table.query or "", parameters)
     else:
-        rebuild_table(connection, case.table, parameters)
+        connection.rebuild(case.table, parameters)
         found = connection.query(f"select * from {case.table.key}")
     return list(_differences(case, found))
 
@@ -147,12 +148,11 @@ def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dic
     }
 
 
-def _create(connection: Transaction, table: Table) -> None:
+def _create(connection: DuckDBConnection, table: Table) -> None:
     # Without NOT NULL: a story names only the columns that matter to it.
     columns = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in table.columns)
-    raw = connection.raw  # type: ignore[attr-defined]
-    raw.execute(f"create schema if not exists {table.layer}")
-    raw.execute(f"create table {table.key} ({columns})")
+    connection.raw.execute(f"create schema if not exists {table.layer}")
+    connection.raw.execute(f"create table {table.key} ({columns})")
 
 
 def _typed_row(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:

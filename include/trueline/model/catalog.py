@@ -173,6 +173,15 @@ def _read_table(path: Path) -> Table:
             where=str(path),
             fix="Rename one of them.",
         )
+    if spec.partition_by and not any(
+        column.name in spec.columns
+        for column in sqlglot.parse_one(spec.partition_by, read="bigquery").find_all(exp.Column)
+    ):
+        raise ConfigurationError(
+            f"partition_by {spec.partition_by!r} names no column of the table.",
+            where=str(path),
+            fix="Name a DATE column, or timestamp_trunc(column, day).",
+        )
     query_path = path.with_name("query.sql")
     query = query_path.read_text(encoding="utf-8") if query_path.exists() else None
     reads, parameters = _parse(query, query_path) if query else (frozenset(), frozenset())

@@ -80,6 +80,7 @@ def run_border(
     datasets: Mapping[str, str] | None = None,
     table_exists: Callable[[str, str], bool] | None = None,
     loaded_since: datetime | None = None,
+    engine_options: Mapping[str, Any] | None = None,
 ) -> list[ExpectationResult]:
     """Run every suite of ``border``, read-only, and return one result per expectation.
 
@@ -91,6 +92,7 @@ def run_border(
         table_exists: Asked with layer and table; a suite marked optional is skipped without one.
         loaded_since: At the raw border, check only loads made at or after this moment. Raw is
             append-only: without it, a bad load of the past stops every later run.
+        engine_options: Further arguments of SQLAlchemy's ``create_engine``.
 
     Raises:
         ConfigurationError: a suite cannot be read, or Great Expectations does not know what it
@@ -114,7 +116,9 @@ def run_border(
     }
     try:
         with _quiet_logs():
-            outcomes = _validate(suites, batches, datasets, connection_string)
+            outcomes = _validate(
+                suites, batches, datasets, connection_string, dict(engine_options or {})
+            )
     except ConnectionError as error:
         raise RetriableError(
             f"The gate cannot open the warehouse: {error.__cause__ or error}".splitlines()[0],
@@ -156,6 +160,7 @@ def _validate(
     batches: Mapping[str, str],
     datasets: Mapping[str, str],
     connection_string: str,
+    engine_options: dict[str, Any],
 ) -> dict[str, list[Any]]:
     """Great Expectations' own results by suite name."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -167,7 +172,11 @@ def _validate(
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_sql("warehouse", connection_string=connection_string)
+    source = context.data_sources.add_sql(
+        "warehouse",
+        connection_string=connection_string,
+        kwargs=engine_options,  # type: ignore[call-arg]
+    )
     try:
         definitions = []
         for suite in suites:
