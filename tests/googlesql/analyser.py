@@ -117,12 +117,12 @@ class Analyser:
     ) -> None:
         """``tables``: ``dataset.table`` to (column, type) pairs; ``parameters``: name to type."""
         self._engine = engine
-        language = _language(engine)
-        self._options = _analyser_options(language, parameters)
+        language = language_options(engine)
+        self._options = analyser_options(language, parameters)
         self._lenient_options = options.AnalyzerOptionsProto()
         self._lenient_options.CopyFrom(self._options)
         self._lenient_options.allow_undeclared_parameters = True
-        request = service.RegisterCatalogRequest(simple_catalog=_catalog(language, tables))
+        request = service.RegisterCatalogRequest(simple_catalog=simple_catalog(language, tables))
         answer = engine.call("RegisterCatalog", request, service.RegisterResponse)
         self._catalog_id = answer.registered_id
 
@@ -173,7 +173,7 @@ def type_name(proto: types.TypeProto) -> str:
     return _TYPE_NAMES.get(proto.type_kind) or types.TypeKind.Name(proto.type_kind)
 
 
-def _language(engine: Engine) -> options.LanguageOptionsProto:
+def language_options(engine: Engine) -> options.LanguageOptionsProto:
     everything = engine.call(
         "GetLanguageOptions",
         service.LanguageOptionsRequest(maximum_features=True),
@@ -195,7 +195,7 @@ def _language(engine: Engine) -> options.LanguageOptionsProto:
     return language
 
 
-def _analyser_options(
+def analyser_options(
     language: options.LanguageOptionsProto, parameters: Mapping[str, str]
 ) -> options.AnalyzerOptionsProto:
     analyser = options.AnalyzerOptionsProto(
@@ -216,7 +216,7 @@ def _analyser_options(
     return analyser
 
 
-def _catalog(
+def simple_catalog(
     language: options.LanguageOptionsProto, tables: Mapping[str, Sequence[tuple[str, str]]]
 ) -> catalog.SimpleCatalogProto:
     root = catalog.SimpleCatalogProto(name="root")
