@@ -7,7 +7,7 @@ unproven, and so do the features in :data:`NOT_IN_BIGQUERY`, a judgement: Google
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf import descriptor  # noqa: TID253 - small, and no DAG imports this
@@ -81,7 +81,10 @@ _PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One resolved function call: its name, result type, argument types and place (or 1:1)."""
+    """One resolved function call: its name, result type, argument types and place (or 1:1).
+
+    A cast, also one that the language makes by itself, is a call of ``$cast``.
+    """
 
     name: str
     result_type: str
@@ -267,21 +270,28 @@ def _output_columns(statement: Message) -> tuple[tuple[str, str], ...]:
 
 def _calls(node: Message, sql: str) -> Iterator[Call]:
     """Every function call below ``node``."""
-    if node.DESCRIPTOR.name == "ResolvedFunctionCallBaseProto":
-        start = node.parent.parent.parse_location_range.start
-        before = sql.encode()[:start].decode()
-        yield Call(
-            name=node.function.name.rpartition(":")[2],
-            result_type=type_name(node.parent.type),
-            argument_types=tuple(type_name(_expression_type(each)) for each in node.argument_list),
-            line=before.count("\n") + 1,
-            column=len(before) - (before.rfind("\n") + 1) + 1,
-        )
+    kind = node.DESCRIPTOR.name
+    if kind == "ResolvedFunctionCallBaseProto":
+        yield _call(node.function.name.rpartition(":")[2], node.parent, node.argument_list, sql)
+    elif kind == "ResolvedCastProto":
+        yield _call("$cast", node.parent, [node.expr], sql)
     for field, value in node.ListFields():
         if field.type == descriptor.FieldDescriptor.TYPE_MESSAGE:
             for child in value if field.is_repeated else [value]:
                 if not isinstance(child, types.TypeProto):
                     yield from _calls(child, sql)
+
+
+def _call(name: str, expression: Message, arguments: Iterable[Message], sql: str) -> Call:
+    start = expression.parent.parse_location_range.start
+    before = sql.encode()[:start].decode()
+    return Call(
+        name=name,
+        result_type=type_name(expression.type),
+        argument_types=tuple(type_name(_expression_type(each)) for each in arguments),
+        line=before.count("\n") + 1,
+        column=len(before) - (before.rfind("\n") + 1) + 1,
+    )
 
 
 def _expression_type(expression: Message) -> types.TypeProto:

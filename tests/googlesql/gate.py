@@ -18,9 +18,10 @@ import sqlglot
 from sqlglot import exp
 
 import trueline
-from tests.googlesql.analyser import Analyser, Analysis, Call, InvalidSqlError
+from tests.googlesql.analyser import Analyser, Analysis, InvalidSqlError
 from tests.googlesql.engine import Engine
 from tests.googlesql.inline import inline_statements
+from tests.googlesql.type_rules import difference
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
@@ -32,9 +33,6 @@ MAX_CLUSTER_COLUMNS = 4
 _SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
 _CLUSTER_TYPES = {"STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"}
 _TRUNCATED_TYPES = {"timestamp_trunc": "TIMESTAMP", "date_trunc": "DATE"}
-_INEXACT_IN_NUMERIC = {"$divide", "safe_divide", "ieee_divide", "avg"}
-_DATE_ONLY = {"date_trunc", "date_add", "date_sub", "date_diff"}
-_JSON_DIFFERS = {"FLOAT64", "NUMERIC", "TIMESTAMP"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -227,29 +225,9 @@ def _misfits(
 
 def _differing_calls(analysis: Analysis, path: str) -> Iterator[Problem]:
     for call in analysis.calls:
-        message = _difference(call)
+        message = difference(call)
         if message:
             yield Problem(path, call.line, call.column, message)
-
-
-def _difference(call: Call) -> str | None:
-    """Calls that both engines accept and answer differently, known by their types alone."""
-    if call.name in _INEXACT_IN_NUMERIC and call.result_type == "NUMERIC":
-        return (
-            f"{call.name.lstrip('$')} of NUMERIC goes through DOUBLE on DuckDB: divide outside "
-            "SQL, or in integers with div()"
-        )
-    if call.name in _DATE_ONLY and call.argument_types[:1] != ("DATE",):
-        return (
-            f"{call.name} of {call.argument_types[0]} becomes a DATE on DuckDB: use "
-            f"{call.name.replace('date_', 'timestamp_')}"
-        )
-    if call.name == "to_json_string" and _JSON_DIFFERS & set(call.argument_types):
-        return (
-            f"to_json_string of {', '.join(call.argument_types)} is written differently by the "
-            "two engines: cast to STRING or INT64 first"
-        )
-    return None
 
 
 def _columns(table: Table) -> tuple[tuple[str, str], ...]:
