@@ -15,6 +15,7 @@ from tests.googlesql.differential_corpus import BothEngines, Entry, entries
 from tests.googlesql.engine import Engine
 from tests.googlesql.evaluator import Evaluator, Result
 from tests.googlesql.inline import inline_statements
+from tests.googlesql.type_rules import difference
 from tests.lint.banned import BANNED_FUNCTIONS, BANNED_PARTS
 from trueline.model.catalog import load_catalog
 from trueline.model.parameters import PARAMETERS
@@ -25,6 +26,8 @@ from trueline.warehouse.duckdb import in_memory
 _REFUSED_ANYWAY = (
     "no query reads the clock",
     "a second run",
+    "a sample differs",
+    "without order by",
     "which value is not said",
     "depends on the order of rows",
     "hides whose columns",
@@ -113,6 +116,8 @@ def test_every_call_of_the_product_stands_in_the_corpus(engines: BothEngines) ->
         (call.name, frozenset(call.argument_types), call.result_type)
         for sql in statements
         for call in analyser.analyse(sql, undeclared_parameters=True).calls
+        # What is refused is the static gate's to find.
+        if not difference(call)
     }
     tried = set().union(*(engines.calls(entry.sql) for entry in entries("equal")))
     assert sorted(map(str, said - tried)) == []

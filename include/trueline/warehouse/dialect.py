@@ -129,14 +129,24 @@ def _lower_knows_two_letters(node: exp.Expression) -> exp.Expression:
 def _upper_may_be_longer(node: exp.Expression) -> exp.Expression:
     if not isinstance(node, exp.Upper):
         return node
+    letter = exp.column("letter")
     letters = _function("string_split", node.this, exp.Literal.string(""))
     longer = exp.Case(
-        this=exp.column("letter"),
         ifs=[
-            exp.If(this=exp.Literal.string(letter), true=exp.Literal.string(upper))
-            for letter, upper in _longer_uppers().items()
+            # Most letters come before the first of these, and need not be looked for.
+            exp.If(
+                this=exp.LT(this=letter, expression=exp.Literal.string(min(_longer_uppers()))),
+                true=_function("upper", letter),
+            ),
+            *(
+                exp.If(
+                    this=exp.EQ(this=letter.copy(), expression=exp.Literal.string(lower)),
+                    true=exp.Literal.string(upper),
+                )
+                for lower, upper in _longer_uppers().items()
+            ),
         ],
-        default=_function("upper", exp.column("letter")),
+        default=_function("upper", letter.copy()),
     )
     each = exp.Lambda(this=longer, expressions=[exp.to_identifier("letter")])
     return _function(
@@ -202,8 +212,8 @@ CORRECTIONS: tuple[Correction, ...] = (
     ),
     Correction(
         "DATE_TRUNC gives a DATE",
-        "Of a week with a named first day it was a TIMESTAMP.",
-        "date_trunc_week_of_wednesday",
+        "It was a TIMESTAMP: a month as text, or beside days in a union, got a time.",
+        "date_trunc_month",
         _date_trunc_stays_date,
     ),
     Correction(
