@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.bigquery import config
 from sandbox.bigquery.datasets import Datasets, page
 from sandbox.bigquery.errors import ApiError, invalid
-from sandbox.bigquery.jobs import Job, Jobs, Rows, etag, ran_dry
+from sandbox.bigquery.jobs import ANONYMOUS, Job, Jobs, Rows, etag, ran_dry
 from sandbox.bigquery.runner import Runner
 from sandbox.bigquery.store import Store
 from sandbox.bigquery.types import schema_resource
@@ -170,7 +170,9 @@ class Api:
                 body[key] = query[key]
         if job.configuration.get("dryRun"):
             return body | {"schema": query.get("schema", {"fields": []}), "totalRows": "0"}
-        if job.rows is not None and query.get("statementType") in ("SELECT", "SCRIPT"):
+        if job.rows is None and query.get("statementType") == "SELECT":
+            raise ApiError("notFound", f"Not found: Table {job.project}:{ANONYMOUS}.{job.job_id}")
+        if job.rows is not None:
             body |= self._page(job, job.rows, start, size, micros)
         return body | {"etag": etag(body)}
 

@@ -20,7 +20,7 @@ def define(session: Session, tree: Any) -> Outcome:
         ApiError: it exists already, is not there, breaks a rule, or is not covered.
     """
     if isinstance(tree, sql.Snapshot):
-        session.refuse_in_transaction("Table snapshot DDL")
+        session.refuse_in_transaction()
         return _snapshot(session, tree) if tree.source else _drop_snapshot(session, tree)
     if isinstance(tree, exp.Create):
         properties = tree.args.get("properties")
@@ -30,7 +30,7 @@ def define(session: Session, tree: Any) -> Outcome:
         node = tree.args["tables"][0]
         if not node.db and node.name.lower() in session.temporary:
             return _drop_temporary(session, node)
-    session.refuse_in_transaction(f"{tree.key.upper()} {tree.args.get('kind')}")
+    session.refuse_in_transaction()
     match tree, tree.args.get("kind"):
         case exp.Create(), "TABLE":
             return _create_table(session, tree)

@@ -15,7 +15,7 @@ from sandbox.bigquery.define import define
 from sandbox.bigquery.destination import Destination, layout_asked
 from sandbox.bigquery.errors import ApiError, invalid_query, not_covered
 from sandbox.bigquery.faults import Facts, Faults
-from sandbox.bigquery.jobs import Job, Jobs, new_job_id
+from sandbox.bigquery.jobs import ANONYMOUS, Job, Jobs, new_job_id
 from sandbox.bigquery.loads import load
 from sandbox.bigquery.record import Record
 from sandbox.bigquery.session import Outcome, Session, kind_of
@@ -209,7 +209,7 @@ class _QueryRun:
         if isinstance(tree, exp.Query) and target is None:
             self._asked["destinationTable"] = {
                 "projectId": self._job.project,
-                "datasetId": "_anonymous",
+                "datasetId": ANONYMOUS,
                 "tableId": f"anon{self._job.job_id}",
             }
         self._analysed.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ _REQUIRED = re.compile(r"NOT NULL constraint failed: [^.\s]+\.(\w+)")
 @dataclass
 class Transaction:
     since: int
-    transaction_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    transaction_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     touched: dict[tuple[str, str], Table] = field(default_factory=dict)
 
 
@@ -46,6 +46,8 @@ def in_bigquerys_words() -> Iterator[None]:
     """DuckDB's errors as BigQuery's: the reason is right, the wording near."""
     try:
         yield
+    except duckdb.TransactionException:
+        raise invalid_query("Transaction is aborted due to concurrent update.") from None
     except duckdb.Error as error:
         text = str(error).split("\n\n")[0]
         column, required = _COLUMN.search(text), _REQUIRED.search(text)
@@ -280,11 +282,12 @@ class Session:
             raise invalid_query(asserted.message or "Assertion failed")
         return Outcome("ASSERT")
 
-    def refuse_in_transaction(self, what: str) -> None:
+    def refuse_in_transaction(self) -> None:
+        """Raises ApiError invalidQuery while a transaction is open."""
         if self.transaction is not None:
             raise invalid_query(
-                f"{what} is not supported in a transaction: DDL statements other than those on "
-                "temporary tables are not allowed."
+                "DDL statements are not supported in a transaction, except for those creating or "
+                "droping temporary tables or temporary functions."
             )
 
 
