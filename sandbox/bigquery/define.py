@@ -108,7 +108,7 @@ def _create_table(session: Session, tree: exp.Create) -> Outcome:
             table, _ = session.write(target, fields, rows)
         finally:
             session.drop_result()
-        table.properties = properties
+        table.properties |= properties
         session.store.touch(table)
     session.changes.note(path)
     return _outcome(session, kind, done, path)
@@ -175,7 +175,6 @@ def _create_view(session: Session, tree: exp.Create) -> Outcome:
     query = tree.expression.copy()
     if query.find(exp.Parameter):
         raise invalid_query("Query parameters cannot be used in views")
-    sql.name_columns(query)
     for node in sql.table_nodes(query):
         full = session.names.path(node)
         if full is not None and not node.catalog:

@@ -170,7 +170,7 @@ class _QueryRun:
                     continue
                 tree = sql.parse(piece.text)
                 kind = kind_of(tree)
-                if kind in ("select", "change"):
+                if _reads(tree):
                     self._estimate(session, tree)
                 if len(pieces) == 1:
                     outcome = Outcome(_statement_type(tree))
@@ -200,7 +200,7 @@ class _QueryRun:
         tree = sql.parse(piece.text)
         self._note(session, self._job, piece)
         try:
-            if kind_of(tree) in ("select", "change"):
+            if _reads(tree):
                 self._estimate(session, tree)
             target = self._destination(tree)
         except ApiError as error:
@@ -257,7 +257,7 @@ class _QueryRun:
         control = piece.control()
         if control is None:
             tree = sql.parse(piece.text)
-            if kind_of(tree) in ("select", "change"):
+            if _reads(tree):
                 self._estimate(session, tree)
             return _execute(session, tree, None)
         match control:
@@ -354,6 +354,13 @@ class _QueryRun:
                 for dataset, table in sorted(read)
             ]
         return {"totalBytesProcessed": total, "query": query | outcome.statistics}
+
+
+def _reads(tree: Any) -> bool:
+    """Whether it costs bytes: queries, DML, and ``create table as``."""
+    if isinstance(tree, exp.Create):
+        return tree.args["kind"] == "TABLE" and isinstance(tree.expression, exp.Query)
+    return kind_of(tree) in ("select", "change")
 
 
 def _execute(session: Session, tree: Any, target: Destination | None) -> Outcome:
