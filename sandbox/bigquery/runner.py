@@ -37,6 +37,7 @@ class Runner:
         self.store, self.jobs, self.faults, self.record = store, jobs, faults, record
         self.changes = Changes(store.project)
         self._insert_wait = insert_wait
+        self._threads: set[threading.Thread] = set()
 
     def start(self, body: dict[str, Any], user: str, data: bytes = b"") -> Job:
         """Begin a checked job.
@@ -59,15 +60,22 @@ class Runner:
             return job
         self.jobs.add(job)
         analysed = threading.Event()
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(job, data, analysed), name=job.job_id, daemon=True
-        ).start()
+        )
+        self._threads = {each for each in self._threads if each.is_alive()} | {thread}
+        thread.start()
         analysed.wait(60)
         if not job.refused:
             job.done.wait(self._insert_wait)
         if job.refused and job.error is not None:
             raise job.error.bare()
         return job
+
+    def join(self, seconds: float = 10.0) -> None:
+        """Wait for the jobs that are running."""
+        for thread in list(self._threads):
+            thread.join(seconds)
 
     def cancel(self, job: Job) -> None:
         """Ask a job to stop; whether it does depends on how far it is."""

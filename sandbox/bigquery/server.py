@@ -98,11 +98,16 @@ class BigQueryServer(ThreadingHTTPServer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.faults.clear()
         self.shutdown()
-        self.server_close()
+        self.close()
         if self._thread is not None:
             self._thread.join(5)
+
+    def close(self) -> None:
+        """Let running jobs end and close the database, after ``shutdown``."""
+        self.server_close()
+        self.faults.clear()
+        self.runner.join()
         self.store.close()
 
     @property

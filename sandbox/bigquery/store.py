@@ -79,6 +79,8 @@ class Store:
     def __init__(self, project: str, location: str, data: Path | None = None) -> None:
         self.project, self.location = project, location
         self.lock = threading.RLock()
+        # DuckDB refuses two calls on one connection at a time.
+        self._connecting = threading.Lock()
         self._base = duckdb.connect(str(data) if data else ":memory:")
         self._base.execute("set TimeZone = 'UTC'")
         self._base.execute(f"create schema if not exists {META}")
@@ -91,12 +93,14 @@ class Store:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection with a transaction and temporary tables of its own."""
-        cursor = self._base.cursor()
+        with self._connecting:
+            cursor = self._base.cursor()
         cursor.execute("set TimeZone = 'UTC'")
         return cursor
 
     def close(self) -> None:
-        self._base.close()
+        with self._connecting:
+            self._base.close()
 
     def dataset(self, dataset_id: str, location: str | None = None) -> Dataset:
         """Raises ApiError notFound, also where a job asks from another location."""

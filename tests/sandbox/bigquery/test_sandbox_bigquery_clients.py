@@ -99,7 +99,7 @@ def test_dlt_meets_its_own_job_when_the_answer_was_lost(
     assert [line["status"] for line in puts] == [0, 200]
 
 
-def test_every_table_and_statement_of_the_catalog_runs(bigquery: BigQueryServer) -> None:
+def test_every_table_and_query_of_the_catalog_runs(bigquery: BigQueryServer) -> None:
     settings = BigQuerySettings(engine="bigquery", project="a-project", location="EU")
     warehouse = BigQueryWarehouse(settings, default_access(settings))
     tables = [table for table in load_catalog().values() if table.kind == "table"]
@@ -110,8 +110,9 @@ def test_every_table_and_statement_of_the_catalog_runs(bigquery: BigQueryServer)
         ".".join(key) for key in stored
     }
     parameters = {name: VALUES[kind] for name, kind in PARAMETERS.items()} | {"source": "x"}
-    for sql in all_statements().values():
-        warehouse.query(sql, parameters)
+    for name, sql in all_statements().items():
+        if name.startswith("insert_query "):
+            warehouse.query(sql, parameters)
 
 
 def test_sqlalchemy_reads_and_reflects(shop: str) -> None:
