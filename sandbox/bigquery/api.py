@@ -93,11 +93,15 @@ class Api:
         return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
 
     def _job_list(self, request: Request, user: str) -> Any:
-        parent, state = request.query.get("parentJobId"), request.query.get("stateFilter")
+        asked = request.query
+        parent, state = asked.get("parentJobId"), asked.get("stateFilter")
+        first, last = int(asked.get("minCreationTime", 0)), int(asked.get("maxCreationTime", 2**62))
         found = [
             job
             for job in self._jobs.newest_first()
-            if job.parent_id == parent and state in (None, job.state().lower())
+            if job.parent_id == parent
+            and state in (None, job.state().lower())
+            and first <= job.created <= last
         ]
         some, more = page(found, request.query)
         shown = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlglot import exp
@@ -206,6 +207,15 @@ def _snapshot(session: Session, tree: sql.Snapshot) -> Outcome:
     table = Table(*path, origin.fields, kind="SNAPSHOT", properties=dict(origin.properties))
     table.properties.pop("expirationTime", None)
     ddl.set_options(table.properties, _options(session, tree.options))
+    taken = datetime.fromtimestamp(table.created / 1000, UTC).isoformat().replace("+00:00", "Z")
+    table.properties["snapshotDefinition"] = {
+        "baseTableReference": {
+            "projectId": store.project,
+            "datasetId": origin.dataset_id,
+            "tableId": origin.table_id,
+        },
+        "snapshotTime": taken,
+    }
     with in_bigquerys_words():
         session.cursor.execute(f"create table {table.sql_name} as from {origin.sql_name}")
     store.adopt_table(table)

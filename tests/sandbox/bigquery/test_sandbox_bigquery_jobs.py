@@ -238,6 +238,9 @@ def test_snapshots_keep_the_past_and_views_show_it(
     run("delete from shop.orders where day >= date '2000-01-01'")
     published = "select order_id from shop.orders_published where day = date '2026-01-01'"
     assert rows(published) == [{"order_id": "a"}]
+    snapshot = client.get_table("shop.orders_then")
+    assert snapshot.snapshot_definition.base_table_reference.table_id == "orders"
+    assert client.get_table("shop.orders_published").view_query.startswith("SELECT * FROM")
     kinds = {table.table_id: table.table_type for table in client.list_tables("shop")}
     assert kinds == {"orders": "TABLE", "orders_then": "SNAPSHOT", "orders_published": "VIEW"}
     with pytest.raises(Exception, match="currently a SNAPSHOT"):
@@ -397,6 +400,50 @@ def test_every_statement_is_recorded_with_what_there_was(
         "type": "NUMERIC",
         "mode": "NULLABLE",
     }
+
+
+def test_the_record_is_enough_for_googles_own_analyser(
+    bigquery: BigQueryServer, client: Any, shop: str, run: Callable[..., Any]
+) -> None:
+    from tests.googlesql.analyser import Analyser, InvalidSqlError
+    from tests.googlesql.engine import Engine
+
+    run(
+        "begin transaction; insert into shop.orders (order_id, day) select 'x', @day; "
+        "delete from `a-project`.shop.orders where day = @day; commit transaction",
+        query_parameters=[scalar("day", "DATE", date(2026, 1, 1))],
+    )
+    # DuckDB joins text and numbers; BigQuery does not.
+    run("select order_id || 1 as x from shop.orders where day = '2026-01-01'")
+    engine, refused = Engine(), []
+    catalogs = {each["catalog"]: each["tables"] for each in bigquery.record.lines("catalog")}
+    for line in bigquery.record.lines("statement"):
+        tables = {
+            name: [(column["name"], column["type"]) for column in columns]
+            for name, columns in (catalogs[line["catalog"]] | line["temporary"]).items()
+        }
+        try:
+            Analyser(engine, tables, line["parameters"]).analyse(
+                line["sql"].replace("`a-project`.", "")
+            )
+        except InvalidSqlError as error:
+            refused.append((line["sql"][:30], error.message))
+    assert len(refused) == 1
+    assert refused[0][0].startswith("select order_id || 1")
+    assert "No matching signature for operator ||" in refused[0][1]
+
+
+def test_jobs_are_listed_by_state_and_time(client: Any, run: Callable[..., Any]) -> None:
+    run("select 1 as x", job_id="one")
+    assert [job.job_id for job in client.list_jobs(state_filter="done")] == ["one"]
+    assert list(client.list_jobs(state_filter="running")) == []
+    assert list(client.list_jobs(min_creation_time=datetime(2100, 1, 1, tzinfo=UTC))) == []
+
+
+def scalar(name: str, kind: str, value: Any) -> Any:
+    from google.cloud.bigquery import ScalarQueryParameter
+
+    return ScalarQueryParameter(name, kind, value)
 
 
 def test_no_token_and_no_key_is_ever_recorded(
