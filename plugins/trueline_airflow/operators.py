@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, conf
 
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.settings.profile import Profile, load_profile
 from trueline.windows import Window, utc_now
-from trueline_airflow.warehouse import bigquery_client
+from trueline_airflow.warehouse import bigquery_client, job_trigger
 from trueline_airflow.window import window_from_context
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class PipelineOperator(BaseOperator):
     """Base of trueline's operators: profile in, counts out, personal data kept out of errors."""
 
     def execute(self, context: Context) -> dict[str, Any]:
+        return self.run_guarded(context)
+
+    def run_guarded(self, context: Context) -> dict[str, Any]:
+        """Run the pipeline with logs redacted and a library's errors cleaned."""
         _redact_logs()
         profile = load_profile()
         run_label = f"{context['dag_run'].dag_id}/{context['run_id']}"
@@ -109,17 +113,56 @@ class GateOperator(PipelineOperator):
 
 
 class BuildOperator(PipelineOperator):
-    """Builds every table after the raw layer, in one transaction, for the run's window."""
+    """Builds every table after the raw layer, in one transaction, for the run's window.
+
+    Args:
+        deferrable: On BigQuery, leave the worker when one of the build's jobs takes longer than
+            ``PATIENCE_SECONDS``, and come back when it is done. Most jobs take seconds, for which
+            leaving and coming back would only cost time. Needs Airflow's triggerer.
+    """
+
+    PATIENCE_SECONDS = 60.0
+
+    def __init__(
+        self,
+        *,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+        self._goes_on: dict[str, Any] = {}
 
     def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         window = _window(profile, context)
         as_of = _as_of(context["params"].get("as_of"))
         from trueline import pipeline
 
-        client = bigquery_client(profile)
-        return pipeline.build(
-            profile, window, as_of=as_of, run_label=run_label, client=client
-        ).as_dict()
+        try:
+            summary = pipeline.build(
+                profile,
+                window,
+                run_label=run_label,
+                patience_seconds=self.PATIENCE_SECONDS if self.deferrable else None,
+                client=bigquery_client(profile),
+                **({"as_of": as_of} | self._goes_on),
+            )
+        except pipeline.BuildStillRunning as waiting:
+            self.log.info("%s The worker is free until it is done.", waiting)
+            self.defer(
+                trigger=job_trigger(waiting.job),
+                method_name="go_on",
+                kwargs={"run_id": waiting.run_id, "as_of": waiting.as_of.isoformat()},
+            )
+        return summary.as_dict()
+
+    def go_on(
+        self, context: Context, event: Mapping[str, Any], run_id: str, as_of: str
+    ) -> dict[str, Any]:
+        """Called by Airflow when the job is done, well or not: the build itself looks at it."""
+        self.log.info("the BigQuery job is done: %s", event.get("status"))
+        self._goes_on = {"run_id": run_id, "as_of": datetime.fromisoformat(as_of)}
+        return self.run_guarded(context)
 
 
 class PublishOperator(PipelineOperator):

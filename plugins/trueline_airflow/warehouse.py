@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from trueline.settings.profile import BigQuerySettings, Profile
 
 if TYPE_CHECKING:
+    from airflow.providers.google.cloud.triggers.bigquery import BigQueryInsertJobTrigger
+
+    from trueline.warehouse import JobStillRunning
     from trueline.warehouse.bigquery import BigQueryAccess
 
 BIGQUERY_CONNECTION = "google_cloud_default"
@@ -26,3 +29,16 @@ def bigquery_client(profile: Profile) -> BigQueryAccess | None:
     )
     client = hook.get_client(project_id=settings.project, location=settings.location)
     return BigQueryAccess(client, hook.get_credentials())
+
+
+def job_trigger(job: JobStillRunning) -> BigQueryInsertJobTrigger:
+    """Waits for a job in Airflow's triggerer."""
+    from airflow.providers.google.cloud.triggers.bigquery import BigQueryInsertJobTrigger
+
+    return BigQueryInsertJobTrigger(
+        conn_id=BIGQUERY_CONNECTION,
+        job_id=job.job_id,
+        project_id=job.project,
+        location=job.location,
+        poll_interval=10.0,
+    )

@@ -141,17 +141,21 @@ def fields_of(tree: exp.Create) -> tuple[Field, ...]:
 
 
 def column_of(node: exp.ColumnDef) -> Field:
-    mode, description = "NULLABLE", None
-    for constraint in node.args.get("constraints") or []:
-        kind = constraint.args.get("kind")
-        if isinstance(kind, exp.NotNullColumnConstraint):
-            mode = "REQUIRED"
-        elif isinstance(kind, exp.Properties):
-            for option in kind.expressions:
-                if option.name.lower() != "description":
-                    raise invalid_query(f"Unknown option: {option.name}")
-                description = option.args["value"].name
-    return field_from_sqlglot(node.this.name, node.args["kind"], mode, description)
+    kinds = [each.args.get("kind") for each in node.args.get("constraints") or []]
+    is_required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds)
+    mode = "REQUIRED" if is_required else "NULLABLE"
+    return field_from_sqlglot(node.this.name, node.args["kind"], mode, description_of(node))
+
+
+def description_of(node: exp.Expression) -> str | None:
+    """The description among the options of a column."""
+    description = None
+    for kind in node.find_all(exp.Properties):
+        for option in kind.expressions:
+            if option.name.lower() != "description":
+                raise invalid_query(f"Unknown option: {option.name}")
+            description = option.args["value"].name
+    return description
 
 
 def layout_of(tree: exp.Create) -> dict[str, Any]:

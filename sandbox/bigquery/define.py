@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -161,7 +162,8 @@ def _drop_temporary(session: Session, node: exp.Table) -> Outcome:
 
 
 def _create_view(session: Session, tree: exp.Create) -> Outcome:
-    path = _path(session, tree.this)
+    named = tree.this if isinstance(tree.this, exp.Schema) else None
+    path = _path(session, named.this if named else tree.this)
     present = session.store.tables.get(path)
     if present is not None:
         if tree.args.get("exists"):
@@ -185,6 +187,13 @@ def _create_view(session: Session, tree: exp.Create) -> Outcome:
     with in_bigquerys_words():
         relation = session.cursor.sql(text)
         fields = session.fields_of(relation)
+    if named:
+        if len(named.expressions) != len(fields):
+            raise invalid_query("CREATE VIEW columns mismatch the columns of its query")
+        fields = tuple(
+            replace(field, name=column.name, description=ddl.description_of(column))
+            for field, column in zip(fields, named.expressions, strict=True)
+        )
     table = Table(*path, fields, kind="VIEW")
     table.properties["view"] = {"query": query.sql("bigquery"), "useLegacySql": False}
     ddl.set_options(table.properties, _options(session, sql.options_of(tree)))

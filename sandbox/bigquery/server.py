@@ -135,6 +135,9 @@ class BigQueryServer(ThreadingHTTPServer):
             "BIGQUERY_EMULATOR_HOST": self.url,
             "GOOGLE_APPLICATION_CREDENTIALS": str(path),
             "GOOGLE_CLOUD_PROJECT": self.project,
+            # google-auth asks Google where a service account may be used: here that ends at once.
+            "HTTPS_PROXY": self.url,
+            "NO_PROXY": "127.0.0.1,localhost",
         }
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:

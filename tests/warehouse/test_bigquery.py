@@ -8,7 +8,10 @@ import pytest
 
 from trueline.model.catalog import load_catalog
 from trueline.settings.profile import BigQuerySettings
-from trueline.warehouse.bigquery import _label, _parameter_type, with_datasets
+from trueline.warehouse.base import Work
+from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.jobs import job_labels
+from trueline.warehouse.bigquery.parameters import type_of
 from trueline.warehouse.ddl import create_table_sql, string_literal
 from trueline.warehouse.statements import all_statements
 
@@ -17,7 +20,7 @@ SETTINGS = BigQuerySettings(engine="bigquery", project="a-project", location="EU
 
 def test_layers_become_datasets_everywhere() -> None:
     for name, sql in all_statements().items():
-        mapped = with_datasets(sql, SETTINGS)
+        mapped = with_places(sql, own_place(SETTINGS))
         for key in load_catalog():
             layer, table = key.split(".")
             unmapped = mapped.replace(f"trueline_{layer}.{table}", "")
@@ -26,7 +29,7 @@ def test_layers_become_datasets_everywhere() -> None:
 
 def test_a_column_that_is_named_like_a_layer_stays() -> None:
     sql = "select raw.loads.load_id, events.rules from raw.loads as staging where @marts = 1"
-    assert with_datasets(sql, SETTINGS) == (
+    assert with_places(sql, own_place(SETTINGS)) == (
         "select trueline_raw.loads.load_id, events.rules "
         "from trueline_raw.loads as staging where @marts = 1"
     )
@@ -53,12 +56,20 @@ def test_every_table_has_partition_cluster_and_descriptions_in_its_ddl() -> None
 def test_parameters_are_typed_by_name_and_else_by_value(
     name: str, value: object, expected: str
 ) -> None:
-    assert _parameter_type(name, value) == expected
+    assert type_of(name, value) == expected
 
 
 def test_labels_hold_only_what_bigquery_allows() -> None:
-    assert _label("manual__2026-11-23T03:34:41+00:00") == "manual__2026-11-23t03-34-41-00-00"
-    assert len(_label("x" * 100)) == 63
+    work = Work(
+        "build", "r1", "build_funnel/manual__2026-11-23T03:34:41+00:00", {"source": "x" * 100}
+    )
+    assert job_labels(work) == {
+        "app": "trueline",
+        "dag": "build_funnel",
+        "task": "build",
+        "run": "manual__2026-11-23t03-34-41-00-00",
+        "source": "x" * 63,
+    }
 
 
 def test_a_description_cannot_end_its_literal() -> None:

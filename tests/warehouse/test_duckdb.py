@@ -17,12 +17,14 @@ from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.model.catalog import Column, Table, load_catalog
 from trueline.pipeline.arrow import rows_to_arrow
 from trueline.settings.profile import Profile
-from trueline.warehouse import Warehouse, open_reader, open_warehouse
+from trueline.warehouse import Warehouse, Work, open_reader, open_warehouse
 from trueline.warehouse.lock import writer_lock
 
 LOADS = load_catalog()["raw.loads"]
+RESTRICTED = [table for table in load_catalog().values() if table.layer == "raw_restricted"]
 CLICKS = load_catalog()["raw.ad_clicks"]
 MOMENT = datetime(2026, 11, 1, 6, tzinfo=UTC)
+WORK = Work("test", "run-of-a-test")
 
 
 def _load(load_id: str) -> dict[str, object]:
@@ -51,14 +53,21 @@ def _click(click_id: str) -> dict[str, object]:
     }
 
 
+def _append(warehouse: Warehouse, profile: Profile, tables: dict[str, pa.Table]) -> None:
+    with warehouse.staging(profile.data_folder / "dlt") as staging:
+        staging.rows(tables)
+        with warehouse.transaction() as transaction:
+            transaction.append(staging)
+
+
 def test_four_writers_queue_and_nobody_fails(profile: Profile) -> None:
     script = (
         "import sys; from datetime import datetime, UTC;"
         "from trueline.settings.profile import load_profile;"
         "from trueline.warehouse import open_warehouse;"
         "from trueline.model.catalog import load_catalog;"
-        "from tests.warehouse.test_duckdb import _load, LOADS\n"
-        "with open_warehouse(load_profile(), purpose='writer') as warehouse:\n"
+        "from tests.warehouse.test_duckdb import _load, LOADS, WORK\n"
+        "with open_warehouse(load_profile(), WORK) as warehouse:\n"
         "    warehouse.ensure_tables([LOADS])\n"
         "    with warehouse.transaction() as transaction:\n"
         "        transaction.insert(LOADS, [_load(sys.argv[1])])\n"
@@ -67,7 +76,7 @@ def test_four_writers_queue_and_nobody_fails(profile: Profile) -> None:
         subprocess.Popen([sys.executable, "-c", script, f"load-{number}"]) for number in range(4)
     ]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0, 0, 0]
-    with open_warehouse(profile, purpose="count") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         found = warehouse.query("select load_id from raw.loads order by load_id")
     assert [row["load_id"] for row in found] == [f"load-{number}" for number in range(4)]
 
@@ -109,7 +118,7 @@ def test_the_lock_of_a_killed_writer_is_free(tmp_path: Path) -> None:
 
 
 def test_a_failed_transaction_leaves_everything_as_it_was(profile: Profile) -> None:
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables([LOADS])
         with warehouse.transaction() as transaction:
             transaction.insert(LOADS, [_load("kept")])
@@ -128,7 +137,7 @@ def _replace_and_fail(warehouse: Warehouse) -> None:
 
 
 def test_readers_see_the_published_copy_while_a_writer_is_at_work(profile: Profile) -> None:
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables([LOADS])
         with warehouse.transaction() as transaction:
             transaction.insert(LOADS, [_load("published")])
@@ -141,7 +150,7 @@ def test_readers_see_the_published_copy_while_a_writer_is_at_work(profile: Profi
 
 
 def test_a_reader_keeps_its_snapshot_when_another_is_published(profile: Profile) -> None:
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables([LOADS])
         warehouse.publish([LOADS], "run-1")
         with open_reader(profile) as reader:
@@ -165,11 +174,14 @@ def test_before_anything_is_published_the_reader_says_so(profile: Profile) -> No
 def test_clear_identifiers_lie_in_a_file_of_their_own(profile: Profile) -> None:
     table = load_catalog()["raw_restricted.identifiers"]
     row = {"load_id": "l", "crm": "x", "crm_record_id": "1", "email": "canary@example.org"}
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables(load_catalog().values())
-        warehouse.load(
+        with warehouse.transaction() as transaction:
+            transaction.insert(LOADS, [_load("l")])
+        _append(
+            warehouse,
+            profile,
             {table.key: rows_to_arrow(table, [{**row, "loaded_at": MOMENT}])},
-            run_folder=str(profile.data_folder / "dlt"),
         )
         warehouse.publish([LOADS], "run-1")
     restricted = profile.data_folder / "restricted.duckdb"
@@ -187,14 +199,14 @@ def test_the_loader_appends_and_refuses_a_column_that_the_table_does_not_have(
     profile: Profile,
 ) -> None:
     rows = rows_to_arrow(CLICKS, [_click("a")])
-    with open_warehouse(profile, purpose="test") as warehouse:
-        warehouse.ensure_tables([CLICKS])
+    with open_warehouse(profile, WORK) as warehouse:
+        warehouse.ensure_tables([CLICKS, LOADS, *RESTRICTED])
         for _ in range(2):
-            warehouse.load({CLICKS.key: rows}, run_folder=str(profile.data_folder / "dlt"))
+            _append(warehouse, profile, {CLICKS.key: rows})
         assert warehouse.query("select count(*) as n from raw.ad_clicks")[0]["n"] == 2
         wider = rows.append_column("surprise", pa.array(["x"]))
         with pytest.raises(PermanentError, match="do not fit the tables of raw"):
-            warehouse.load({CLICKS.key: wider}, run_folder=str(profile.data_folder / "dlt"))
+            _append(warehouse, profile, {CLICKS.key: wider})
         assert warehouse.query("select count(*) as n from raw.ad_clicks")[0]["n"] == 2
     assert not (profile.data_folder / "dlt").exists()
 
@@ -205,7 +217,7 @@ def test_a_new_nullable_column_is_added_and_a_changed_type_is_refused(profile: P
 
     added = Column("note", "STRING", "a new column", required=False, personal="none")
     changed = Column("rows_loaded", "STRING", "another type", required=False, personal="none")
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables([LOADS])
         with warehouse.transaction() as transaction:
             transaction.insert(LOADS, [_load("old")])
@@ -226,13 +238,13 @@ def test_a_damaged_file_is_named_with_a_fix(profile: Profile) -> None:
     (profile.data_folder / "warehouse.duckdb").write_bytes(b"this is not a database" * 100)
     with (
         pytest.raises(ConfigurationError, match=r"cannot open this file(.|\n)*What to do"),
-        open_warehouse(profile, purpose="test"),
+        open_warehouse(profile, WORK),
     ):
         pass
 
 
 def test_a_required_column_that_is_empty_is_named_without_its_row(profile: Profile) -> None:
-    with open_warehouse(profile, purpose="test") as warehouse:
+    with open_warehouse(profile, WORK) as warehouse:
         warehouse.ensure_tables([LOADS])
         with pytest.raises(PermanentError, match=r"loads\.rows_received") as caught:
             warehouse.execute(  # type: ignore[attr-defined]

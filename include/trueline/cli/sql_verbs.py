@@ -63,7 +63,7 @@ def run(
     """Run a table's query over the warehouse as it is now, and show its rows. Changes nothing."""
     from trueline.pipeline.build import run_parameters
     from trueline.rulebook import load_rulebook
-    from trueline.warehouse import open_warehouse
+    from trueline.warehouse import Work, open_warehouse
     from trueline.windows import utc_now
 
     found = _computed(table)
@@ -71,7 +71,8 @@ def run(
         raise ConfigurationError(f"{found.key} is a report.", fix="Use trueline report.")
     chosen = load_profile(profile)
     rulebook = load_rulebook(chosen.rulebook, chosen.time_zone)
-    with open_warehouse(chosen, purpose=f"sql run {table}") as warehouse:
+    work = Work("sql_run", f"{utc_now():%Y%m%dT%H%M%S}", "cli")
+    with open_warehouse(chosen, work) as warehouse:
         warehouse.ensure_tables(load_catalog().values())
         newest = warehouse.query("select max(as_of) as as_of from ops.runs")[0]["as_of"]
         parameters = run_parameters(chosen, rulebook, newest or utc_now())

@@ -1,7 +1,8 @@
 """SQL cases: one YAML file tells a story, what is given and what one table must make of it.
 
 ``params / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
-does not name are NULL; ``expect`` compares only the columns it names, rows in any order. Rule
+does not name are NULL, but every row lies in a partition: one that names no day has that of
+``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order. Rule
 tables and parameters that a case does not give come from the default rulebook, so that most
 stories need neither.
 """
@@ -13,16 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START, PARAMETERS
 from trueline.paths import home
 from trueline.rulebook import load_rulebook
-from trueline.warehouse.base import Transaction
 from trueline.warehouse.ddl import DUCKDB_TYPES
+
+if TYPE_CHECKING:
+    from trueline.warehouse.duckdb import DuckDBConnection
 
 DEFAULT_AS_OF = datetime(2026, 11, 20, 6, tzinfo=UTC)
 _KEYS = {"params", "given", "expect"}
@@ -81,24 +85,26 @@ def read_case(path: Path) -> Case:
 
 def run_case(case: Case) -> list[str]:
     """Run a case on an empty DuckDB in memory; returns what differs, in words."""
-    from trueline.pipeline.build import rebuild_table
     from trueline.warehouse.duckdb import in_memory
 
     connection = in_memory()
-    catalog = load_catalog()
-    names = {case.table.key, *case.table.reads, *case.given}
-    for name in sorted(names):
-        _create(connection, catalog[name])
     parameters = case_parameters(case)
-    for name, rows in _given_rows(case, parameters).items():
-        table = catalog[name]
-        connection.insert(table, [_typed_row(table, row) for row in rows])
+    give(connection, case, given_rows(case, parameters))
     if case.table.kind == "report":
         found = connection.query(case.table.query or "", parameters)
     else:
-        rebuild_table(connection, case.table, parameters)
+        connection.rebuild(case.table, parameters)
         found = connection.query(f"select * from {case.table.key}")
-    return list(_differences(case, found))
+    return differences(case, found)
+
+
+def give(connection: DuckDBConnection, case: Case, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Create the case's tables on an empty DuckDB and fill those that have rows."""
+    catalog = load_catalog()
+    for name in sorted({case.table.key, *case.table.reads, *case.given}):
+        _create(connection, catalog[name])
+    for name, values in rows.items():
+        connection.insert(catalog[name], values)
 
 
 def case_parameters(case: Case) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def case_parameters(case: Case) -> dict[str, Any]:
     rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
     defaults = {
         **rulebook.parameters(DEFAULT_AS_OF),
+        "history_start": HISTORY_START,
         "reporting_currency": "EUR",
         "rules_version": "v1",
     }
@@ -114,8 +121,6 @@ def case_parameters(case: Case) -> dict[str, Any]:
 
 
 def _typed_parameter(name: str, value: Any) -> Any:
-    from trueline.model.parameters import PARAMETERS
-
     if name not in PARAMETERS:
         raise PermanentError(
             f"There is no parameter {name!r}.", fix=f"Known: {', '.join(sorted(PARAMETERS))}."
@@ -123,31 +128,35 @@ def _typed_parameter(name: str, value: Any) -> Any:
     return _typed(PARAMETERS[name], value)
 
 
-def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Typed rows by ``layer.table``: what the case gives, and the default rulebook's tables."""
+    catalog = load_catalog()
     rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
     rows = {
         f"rules.{name}": values
         for name, values in rulebook.tables(lambda value: value, lambda value: value).items()
         if f"rules.{name}" in case.table.reads
     }
-    rows.update({name: values or [] for name, values in case.given.items()})
+    catalog = load_catalog()
+    for name, values in case.given.items():
+        column = catalog[name].partition_column
+        somewhere = {column: DEFAULT_AS_OF.date()} if column else {}
+        rows[name] = [{**somewhere, **row} for row in values or []]
+    versioned = {"rules_version": parameters["rules_version"]}
     return {
         name: [
-            {"rules_version": parameters["rules_version"], **row}
-            if name.startswith("rules.")
-            else row
+            _typed_row(catalog[name], versioned | row if name.startswith("rules.") else row)
             for row in values
         ]
         for name, values in rows.items()
     }
 
 
-def _create(connection: Transaction, table: Table) -> None:
+def _create(connection: DuckDBConnection, table: Table) -> None:
     # Without NOT NULL: a story names only the columns that matter to it.
     columns = ", ".join(f"{column.name} {DUCKDB_TYPES[column.type]}" for column in table.columns)
-    raw = connection.raw  # type: ignore[attr-defined]
-    raw.execute(f"create schema if not exists {table.layer}")
-    raw.execute(f"create table {table.key} ({columns})")
+    connection.raw.execute(f"create schema if not exists {table.layer}")
+    connection.raw.execute(f"create table {table.key} ({columns})")
 
 
 def _typed_row(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,6 +178,11 @@ def _typed(kind: str, value: Any) -> Any:
         # YAML reads an unquoted time with offset as naive UTC.
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return value
+
+
+def differences(case: Case, found: list[dict[str, Any]]) -> list[str]:
+    """What a case expects and does not find among the rows of its table, in words."""
+    return list(_differences(case, found))
 
 
 def _differences(case: Case, found: list[dict[str, Any]]) -> Iterator[str]:

@@ -100,6 +100,32 @@ class Table:
         """True where a run computes and stores it."""
         return self.query is not None and self.kind == "table"
 
+    @property
+    def partition_column(self) -> str | None:
+        """The column it is partitioned by, whole or truncated."""
+        if self.partition_by is None:
+            return None
+        column = sqlglot.parse_one(self.partition_by, read="bigquery").find(exp.Column)
+        return column.name if column else None
+
+    def from_day(self, day: str) -> str:
+        """The condition that keeps the partitions from ``day`` on; every read needs one.
+
+        Args:
+            day: A DATE parameter with its ``@``, or a day like ``2026-11-20``.
+
+        Returns:
+            A condition that both engines read alike, ``true`` for a table without partitions.
+        """
+        column = self.partition_column
+        if column is None:
+            return "true"
+        kind = next(each.type for each in self.columns if each.name == column)
+        if day.startswith("@"):
+            return f"{column} >= {day if kind == 'DATE' else f'timestamp({day})'}"
+        midnight = day if kind == "DATE" else f"{day} 00:00:00+00"
+        return f"{column} >= {kind.lower()} '{midnight}'"
+
 
 def load_catalog(folder: Path | None = None) -> Mapping[str, Table]:
     """All tables by ``layer.table``, in a stable order.
@@ -138,6 +164,23 @@ def _read_table(path: Path) -> Table:
             f"grain or cluster_by names {missing[0]!r}, which is not a column.",
             where=str(path),
             fix="Name columns of this table.",
+        )
+    folded = [name.lower() for name in spec.columns]
+    twice = [name for name in spec.columns if folded.count(name.lower()) > 1]
+    if twice:
+        raise ConfigurationError(
+            f"The columns {' and '.join(twice)} have the same name: case does not count.",
+            where=str(path),
+            fix="Rename one of them.",
+        )
+    if spec.partition_by and not any(
+        column.name in spec.columns
+        for column in sqlglot.parse_one(spec.partition_by, read="bigquery").find_all(exp.Column)
+    ):
+        raise ConfigurationError(
+            f"partition_by {spec.partition_by!r} names no column of the table.",
+            where=str(path),
+            fix="Name a DATE column, or timestamp_trunc(column, day).",
         )
     query_path = path.with_name("query.sql")
     query = query_path.read_text(encoding="utf-8") if query_path.exists() else None

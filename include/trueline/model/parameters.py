@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+# No row is older. A partitioned table is read with a filter on its partition column or not at all;
+# a read of all of it says: since the first day there can be.
+HISTORY_START = date(1, 1, 1)
+
 # Given to every query of a run.
 RUN_PARAMETERS: dict[str, str] = {
     "as_of": "TIMESTAMP",
+    "history_start": "DATE",
     "rules_version": "STRING",
     "reporting_time_zone": "STRING",
     "reporting_currency": "STRING",

@@ -16,17 +16,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trueline import __version__
-from trueline.errors import ConfigurationError, PermanentError
-from trueline.model.catalog import Table, build_order, load_catalog
+from trueline.errors import ConfigurationError
+from trueline.model.catalog import build_order, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.pipeline.keys import ProfileKeys
 from trueline.rulebook import Rulebook, load_rulebook
 from trueline.settings.profile import Profile
-from trueline.warehouse import Transaction, Warehouse, open_warehouse, statements
+from trueline.warehouse import (
+    JobStillRunning,
+    Transaction,
+    Warehouse,
+    Work,
+    open_warehouse,
+    statements,
+)
 from trueline.windows import Window, utc_now
 
 log = logging.getLogger(__name__)
-# Labels travel at least one link a round; a real chain of records is far shorter than this.
-_MAX_ROUNDS = 200
 # Clocks of two machines differ a little.
 _CLOCK_SLACK = timedelta(minutes=5)
 _CLICK_IDS = {
@@ -57,12 +63,22 @@ class BuildSummary:
         }
 
 
+class BuildStillRunning(Exception):  # noqa: N818 - nothing went wrong: it takes longer
+    """One of the build's jobs outlasts the caller's patience; call ``build`` again to go on."""
+
+    def __init__(self, run_id: str, as_of: datetime, job: JobStillRunning) -> None:
+        self.run_id, self.as_of, self.job = run_id, as_of, job
+        super().__init__(str(job))
+
+
 def build(
     profile: Profile,
     window: Window | None = None,
     *,
     as_of: datetime | None = None,
     run_label: str = "",
+    run_id: str | None = None,
+    patience_seconds: float | None = None,
     client: Any = None,
     progress: Callable[[str], None] | None = None,
 ) -> BuildSummary:
@@ -71,11 +87,14 @@ def build(
     Args:
         window: Days the caller wants replaced; days touched by new loads are added by themselves.
         as_of: The moment to pretend to be now (aware); the clock by default.
+        run_id: Of a build that raised BuildStillRunning, to go on with it; give its ``as_of`` too.
+        patience_seconds: Give up waiting for one BigQuery job after this long.
         progress: Told the name of each table when it is done.
 
     Raises:
         ConfigurationError: the window lies in the future, ``as_of`` is naive or older than the
-            newest build, or the rulebook is wrong.
+            newest build, the rulebook is wrong, or the build is over its budget.
+        BuildStillRunning: patience is over; what was done is kept.
     """
     started = time.monotonic()
     now = utc_now()
@@ -86,33 +105,48 @@ def build(
     rulebook = load_rulebook(profile.rulebook, profile.time_zone)
     catalog = load_catalog()
     order = build_order(catalog)
-    run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    goes_on = run_id is not None
+    run_id = run_id or new_run_id(now)
     row_counts: dict[str, int] = {}
-    purpose = f"build {run_label or run_id}"
-    with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+    work = Work(
+        task="build",
+        run_id=run_id,
+        run_label=run_label,
+        labels={"rules_version": rulebook.version},
+        patience_seconds=patience_seconds,
+    )
+    with open_warehouse(profile, work, client=client) as warehouse:
+        if goes_on and (done := _built_already(warehouse, run_id, started)):
+            return done
         # The clock is read again: this run may have waited while others loaded.
         as_of = as_of or utc_now()
         warehouse.ensure_tables(catalog.values())
         _refuse_going_back(warehouse, as_of)
         _refuse_before_the_first_load(warehouse, as_of)
         parameters = run_parameters(profile, rulebook, as_of)
-        labels = {"task": "build", "run": run_id, "rules_version": rulebook.version}
-        with warehouse.transaction(labels=labels) as transaction:
-            write_rules(transaction, profile, rulebook)
-            for table in order:
-                row_counts[table.key] = rebuild_table(transaction, table, parameters)
-                if progress:
-                    progress(table.key)
-            new_loads = _record_run(
-                transaction,
-                run_id,
-                run_label,
-                rulebook,
-                as_of,
-                window,
-                row_counts,
-                time.monotonic() - started,
-            )
+        if not goes_on:
+            warehouse.refuse_over_budget(order, parameters)
+        try:
+            # Rules are told apart by their version: being there harms nobody if the build fails.
+            with warehouse.transaction() as transaction:
+                write_rules(transaction, profile, rulebook)
+            with warehouse.transaction() as transaction:
+                for table in order:
+                    row_counts[table.key] = transaction.rebuild(table, parameters)
+                    if progress:
+                        progress(table.key)
+                new_loads = _record_run(
+                    transaction,
+                    run_id,
+                    run_label,
+                    rulebook,
+                    as_of,
+                    window,
+                    row_counts,
+                    time.monotonic() - started,
+                )
+        except JobStillRunning as job:
+            raise BuildStillRunning(run_id, as_of, job) from None
     summary = BuildSummary(
         run_id, rulebook.version, as_of, new_loads, row_counts, time.monotonic() - started
     )
@@ -129,34 +163,38 @@ def build(
 
 def run_parameters(profile: Profile, rulebook: Rulebook, as_of: datetime) -> dict[str, Any]:
     """Every value that queries of a run may ask for."""
-    return {**rulebook.parameters(as_of), "reporting_currency": profile.currency}
+    return {
+        **rulebook.parameters(as_of),
+        "reporting_currency": profile.currency,
+        "history_start": HISTORY_START,
+    }
 
 
-def rebuild_table(transaction: Transaction, table: Table, parameters: Mapping[str, Any]) -> int:
-    """Replace all rows of one table by what its query says; returns their number."""
-    transaction.execute(statements.delete_all(table))
-    transaction.execute(statements.insert_query(table), parameters)
-    if table.repeat_until_stable:
-        _repeat_until_stable(transaction, table, parameters)
-    return int(transaction.query(statements.count_rows(table))[0]["n"])
-
-
-def _repeat_until_stable(
-    transaction: Transaction, table: Table, parameters: Mapping[str, Any]
-) -> None:
-    """Run a query that reads its own last result until it returns the same rows."""
-    for _ in range(_MAX_ROUNDS):
-        transaction.execute(statements.keep_round(table), parameters)
-        changed = transaction.query(statements.count_changes(table))[0]["n"]
-        transaction.execute(statements.delete_all(table))
-        transaction.execute(statements.insert_round(table))
-        transaction.execute(statements.drop_round(table))
-        if not changed:
-            return
-    raise PermanentError(
-        f"{table.key} still changes after {_MAX_ROUNDS} rounds.",
-        fix="Look for a chain of links that long; lower max_fan_out, or mend the query.",
+def _built_already(warehouse: Warehouse, run_id: str, started: float) -> BuildSummary | None:
+    """The build's own record, if its last job was the one that took longer."""
+    runs = warehouse.query("select * from ops.runs where run_id = @run_id", {"run_id": run_id})
+    if not runs:
+        return None
+    counts = warehouse.query(
+        "select table_name, row_count from ops.run_tables where run_id = @run_id",
+        {"run_id": run_id},
     )
+    loads = warehouse.query(
+        "select count(*) as n from ops.run_loads where run_id = @run_id", {"run_id": run_id}
+    )
+    return BuildSummary(
+        run_id,
+        runs[0]["rules_version"],
+        runs[0]["as_of"],
+        loads[0]["n"],
+        {row["table_name"]: row["row_count"] for row in counts},
+        time.monotonic() - started,
+    )
+
+
+def new_run_id(now: datetime) -> str:
+    """Unique, and sorted by time."""
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) -> None:

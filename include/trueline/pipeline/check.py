@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from trueline.model.catalog import load_catalog
 from trueline.paths import suites_dir
 from trueline.settings.profile import Profile
-from trueline.warehouse import open_warehouse
+from trueline.warehouse import Work, open_warehouse
 from trueline.windows import utc_now
 
 if TYPE_CHECKING:
@@ -51,30 +51,32 @@ def check(
     from trueline.quality.runner import run_border
 
     catalog = load_catalog()
-    purpose = f"gate {border} {run_label}".strip()
-    with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+    gate_run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    work = Work(f"gate_{border}", gate_run_id, run_label)
+    with open_warehouse(profile, work, client=client) as warehouse:
         warehouse.ensure_tables(catalog.values())
         # A bad load that was rejected, or that an earlier build already used, is settled.
         last_build = warehouse.query("select max(built_at) as built_at from ops.runs")[0]
-        with warehouse.for_quality(published=border == "activation") as (address, datasets):
+        with warehouse.for_quality(published=border == "activation") as access:
             results = run_border(
                 border,
-                connection_string=address,
+                connection_string=access.address,
+                engine_options=access.engine_options,
                 suites_dir=suites_dir(),
-                datasets=datasets,
+                datasets=access.datasets,
                 loaded_since=last_build["built_at"],
             )
-        with warehouse.transaction(labels={"task": "gate"}) as transaction:
-            transaction.insert(catalog["ops.gate_results"], _rows(border, results, run_label))
+        rows = _rows(gate_run_id, border, results, run_label)
+        with warehouse.transaction() as transaction:
+            transaction.insert(catalog["ops.gate_results"], rows)
     warnings = judge(border, results)
     return GateSummary(border, tuple(results), len(warnings))
 
 
 def _rows(
-    border: str, results: Sequence[ExpectationResult], run_label: str
+    gate_run_id: str, border: str, results: Sequence[ExpectationResult], run_label: str
 ) -> list[dict[str, Any]]:
     checked_at = utc_now()
-    gate_run_id = f"{checked_at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     return [
         {
             "gate_run_id": gate_run_id,

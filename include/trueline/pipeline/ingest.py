@@ -1,7 +1,7 @@
 """Pull one source's window and append it to raw: everything is counted, nothing is lost.
 
-The rows of a load count from the moment its line stands in ``raw.loads``. A run killed before that
-leaves rows without a load: they are never read, and the next load of the source removes them.
+The rows of a load wait beside raw until one transaction appends them together with the load's line
+in ``raw.loads``. A run killed before that leaves nothing in raw.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from typing import TYPE_CHECKING, Any
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
 from trueline.model.catalog import load_catalog
+from trueline.pipeline.in_place import is_in_place, load_in_place
 from trueline.pipeline.keys import ProfileKeys
+from trueline.pipeline.load_records import (
+    LoadRecord,
+    coverage_rows,
+    known_hashes,
+    new_load_id,
+    write_records,
+)
 from trueline.settings.profile import Profile
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.registry import build_source
-from trueline.warehouse import Warehouse, open_warehouse, statements
+from trueline.warehouse import Warehouse, Work, open_warehouse
 from trueline.windows import Window, utc_now
 
 if TYPE_CHECKING:
@@ -32,22 +40,6 @@ if TYPE_CHECKING:
     from trueline.pipeline.arrow import Prepared
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRecord:
-    """One line of ``raw.loads``."""
-
-    load_id: str
-    source: str
-    table_name: str
-    status: str
-    reason: str | None
-    file_name: str | None
-    content_hash: str | None
-    rows_received: int
-    rows_loaded: int
-    rows_quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +101,19 @@ def ingest(
     now = utc_now()
     window.refuse_future(now, profile.time_zone)
     keys = ProfileKeys(profile)
-    purpose = f"ingest {source_name} {run_label}".strip()
+    work = Work(
+        "ingest", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", run_label, {"source": source_name}
+    )
     run_folder = _new_run_folder(profile.data_folder / "runs")
     try:
-        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+        with open_warehouse(profile, work, client=client) as warehouse:
             warehouse.ensure_tables(load_catalog().values())
-            known_hashes = _known_hashes(warehouse)
+            known = known_hashes(warehouse)
+            if is_in_place(settings, warehouse):
+                records = load_in_place(
+                    warehouse, profile, source_name, settings, window, run_folder / "dlt"
+                )
+                return _told(IngestSummary(source_name, window, tuple(records)))
         source = build_source(
             source_name,
             settings,
@@ -122,12 +121,12 @@ def ingest(
             time_zone=profile.time_zone,
             root=profile.root,
             workdir=run_folder,
-            known_hashes=known_hashes,
+            known_hashes=known,
             now=now,
         )
         # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
         loads = _collect(source.pull(window), keys)
-        with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+        with open_warehouse(profile, work, client=client) as warehouse:
             records = _load(
                 warehouse,
                 source_name,
@@ -136,10 +135,13 @@ def ingest(
                 is_exhaustive=settings.type != "files",
                 run_folder=run_folder,
             )
+        return _told(IngestSummary(source_name, window, tuple(records)))
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)
-    summary = IngestSummary(source_name, window, tuple(records))
-    for load in records:
+
+
+def _told(summary: IngestSummary) -> IngestSummary:
+    for load in summary.loads:
         log.info(
             "%s %s: %d received, %d loaded, %d quarantined%s",
             load.status,
@@ -176,7 +178,8 @@ def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = No
         ConfigurationError: there is no such load, or it is rejected already.
     """
     table = load_catalog()["raw.loads"]
-    with open_warehouse(profile, purpose=f"reject load {load_id}", client=client) as warehouse:
+    work = Work("reject_load", f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", "cli")
+    with open_warehouse(profile, work, client=client) as warehouse:
         warehouse.ensure_tables([table])
         lines = warehouse.query(
             "select * from raw.loads where load_id = @load_id order by loaded_at",
@@ -193,18 +196,6 @@ def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = No
                 table,
                 [{**lines[-1], "status": "rejected", "reason": reason, "loaded_at": utc_now()}],
             )
-
-
-def _known_hashes(warehouse: Warehouse) -> frozenset[str]:
-    rows = warehouse.query(
-        """
-        select content_hash from raw.loads
-        where content_hash is not null
-        qualify row_number() over (partition by load_id order by loaded_at desc) = 1
-            and status = 'loaded'
-        """
-    )
-    return frozenset(row["content_hash"] for row in rows)
 
 
 def _collect(batches: Iterable[Batch], keys: ProfileKeys) -> list[_Load]:
@@ -239,35 +230,21 @@ def _load(
 
     catalog = load_catalog()
     loaded_at = utc_now()
-    known = _known_hashes(warehouse)
-    _remove_orphans(warehouse, source)
-    warehouse.forget_restricted_orphans()
+    known = known_hashes(warehouse)
     tables: dict[str, list[pa.Table]] = {}
     records, coverage, quarantine = [], [], []
     for number, load in enumerate(loads, start=1):
         if load.content_hash in known and load.skipped_reason is None:
             # Another run loaded the same file while this one was reading it.
             load.skipped_reason = "already_loaded"
-        load_id = _load_id(loaded_at, number)
+        load_id = new_load_id(loaded_at, number)
         if load.skipped_reason is None:
             table = catalog[f"raw.{load.table}"]
             context = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
             rows = to_arrow(table, load.parts, source=source, load_id=load_id, loaded_at=loaded_at)
             tables.setdefault(table.key, []).append(rows)
             _add_restricted(tables, load, load_id, loaded_at, rows_to_arrow)
-            coverage += [
-                {
-                    **context,
-                    "report": covered.report,
-                    "subject": covered.subject,
-                    "account_id": covered.account_id,
-                    "first_date": covered.first_date,
-                    "last_date": covered.last_date,
-                    "is_exhaustive": is_exhaustive,
-                    "complete_until": covered.complete_until,
-                }
-                for covered in dict.fromkeys(load.coverage)
-            ]
+            coverage += coverage_rows(load.coverage, context, is_exhaustive=is_exhaustive)
             quarantine += [
                 {
                     **context,
@@ -280,26 +257,16 @@ def _load(
                 for error in load.errors
             ]
         records.append(_record(load, load_id, source))
-    if tables:
-        warehouse.load(
-            {key: pa.concat_tables(parts) for key, parts in tables.items()},
-            run_folder=str(run_folder / "dlt"),
-        )
-    with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
-        transaction.insert(catalog["raw.quarantine"], quarantine)
-        transaction.insert(catalog["raw.load_coverage"], coverage)
-        transaction.insert(
-            catalog["raw.loads"],
-            [
-                {
-                    **{name: getattr(record, name) for name in LoadRecord.__slots__},
-                    "window_start": window.start,
-                    "window_end": window.end,
-                    "loaded_at": loaded_at,
-                }
-                for record in records
-            ],
-        )
+    if quarantine:
+        table = catalog["raw.quarantine"]
+        tables[table.key] = [rows_to_arrow(table, quarantine)]
+    with warehouse.staging(run_folder / "dlt") as staging:
+        if tables:
+            staging.rows({key: pa.concat_tables(parts) for key, parts in tables.items()})
+        with warehouse.transaction() as transaction:
+            transaction.append(staging)
+            transaction.insert(catalog["raw.load_coverage"], coverage)
+            write_records(transaction, records, window, loaded_at)
     return records
 
 
@@ -339,18 +306,3 @@ def _record(load: _Load, load_id: str, source: str) -> LoadRecord:
         rows_loaded=0 if skipped else sum(part.row_count for part in load.parts),
         rows_quarantined=0 if skipped else len(load.errors),
     )
-
-
-def _load_id(loaded_at: datetime, number: int) -> str:
-    # Sortable by time, then by place in the pull: ties of loaded_at are broken by it.
-    return f"{loaded_at:%Y%m%dT%H%M%S%f}-{number:04d}-{secrets.token_hex(3)}"
-
-
-def _remove_orphans(warehouse: Warehouse, source: str) -> None:
-    """Remove rows of this source that a killed run left without a line in ``raw.loads``."""
-    for table in statements.loaded_tables():
-        found = warehouse.query(statements.count_orphans(table), {"source": source})[0]["orphans"]
-        if found:
-            log.warning("removing %d rows of %s that a killed run left", found, table.key)
-            with warehouse.transaction(labels={"task": "ingest", "source": source}) as transaction:
-                transaction.execute(statements.delete_orphans(table), {"source": source})

@@ -6,12 +6,14 @@ from typing import Any
 
 from trueline.model.catalog import load_catalog
 from trueline.settings.profile import Profile
-from trueline.warehouse import open_warehouse
+from trueline.warehouse import Work, open_warehouse
+from trueline.windows import utc_now
 
 
 def newest_loads(profile: Profile, limit: int, *, client: Any = None) -> list[dict[str, Any]]:
     """The newest loads, newest first; ``quarantined_by_reason`` maps reason to rows."""
-    with open_warehouse(profile, purpose="list the loads", client=client) as warehouse:
+    work = Work("list_loads", f"{utc_now():%Y%m%dT%H%M%S}", "cli")
+    with open_warehouse(profile, work, client=client) as warehouse:
         warehouse.ensure_tables([load_catalog()[name] for name in ("raw.loads", "raw.quarantine")])
         lines = warehouse.query(
             """

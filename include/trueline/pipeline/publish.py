@@ -9,8 +9,11 @@ from typing import Any
 
 from trueline.errors import PermanentError
 from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START
+from trueline.pipeline.build import new_run_id
 from trueline.settings.profile import Profile
-from trueline.warehouse import open_warehouse
+from trueline.warehouse import Work, open_warehouse
+from trueline.windows import utc_now
 
 log = logging.getLogger(__name__)
 # What explains a number down to its rows. Raw and staging stay with the writer.
@@ -54,8 +57,8 @@ def publish(profile: Profile, *, run_label: str = "", client: Any = None) -> Pub
     Raises:
         PermanentError: nothing was built yet, or the marts hold more than one rulebook version.
     """
-    purpose = f"publish {run_label}".strip()
-    with open_warehouse(profile, purpose=purpose, client=client) as warehouse:
+    work = Work("publish", new_run_id(utc_now()), run_label)
+    with open_warehouse(profile, work, client=client) as warehouse:
         tables = published_tables()
         warehouse.ensure_tables(tables)
         newest = warehouse.query(
@@ -67,10 +70,11 @@ def publish(profile: Profile, *, run_label: str = "", client: Any = None) -> Pub
             """
             select rules_version, min(report_date) as first_date, max(report_date) as last_date
             from marts.funnel_daily
-            where report_date >= date '1900-01-01'
+            where report_date >= @history_start
             group by rules_version
             order by rules_version
-            """
+            """,
+            {"history_start": HISTORY_START},
         )
         if len(versions) > 1:
             told = "; ".join(
@@ -83,5 +87,18 @@ def publish(profile: Profile, *, run_label: str = "", client: Any = None) -> Pub
             )
         run = newest[0]
         place = warehouse.publish(tables, run["run_id"])
+        with warehouse.transaction() as transaction:
+            transaction.insert(
+                load_catalog()["ops.publications"],
+                [
+                    {
+                        "run_id": run["run_id"],
+                        "rules_version": run["rules_version"],
+                        "as_of": run["as_of"],
+                        "place": place,
+                        "published_at": utc_now(),
+                    }
+                ],
+            )
     log.info("published build %s", run["run_id"])
     return PublishSummary(run["run_id"], run["as_of"], run["rules_version"], place)

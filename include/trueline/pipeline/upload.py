@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from trueline.settings.profile import Profile
-from trueline.warehouse import open_reader
+from trueline.warehouse import Work, open_reader
+from trueline.windows import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ def plan_upload(profile: Profile, *, run_label: str = "", client: Any = None) ->
     Raises:
         ConfigurationError: nothing has been published yet.
     """
-    with open_reader(profile, client=client) as reader:
+    work = Work("plan", f"{utc_now():%Y%m%dT%H%M%S}", run_label)
+    with open_reader(profile, work=work, client=client) as reader:
         rows = reader.query(
             """
             select

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from trueline.errors import ConfigurationError, RetriableError
+from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.quality.suites import Border, Severity, Suite, load_suites
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ def run_border(
     datasets: Mapping[str, str] | None = None,
     table_exists: Callable[[str, str], bool] | None = None,
     loaded_since: datetime | None = None,
+    engine_options: Mapping[str, Any] | None = None,
 ) -> list[ExpectationResult]:
     """Run every suite of ``border``, read-only, and return one result per expectation.
 
@@ -89,6 +92,7 @@ def run_border(
         table_exists: Asked with layer and table; a suite marked optional is skipped without one.
         loaded_since: At the raw border, check only loads made at or after this moment. Raw is
             append-only: without it, a bad load of the past stops every later run.
+        engine_options: Further arguments of SQLAlchemy's ``create_engine``.
 
     Raises:
         ConfigurationError: a suite cannot be read, or Great Expectations does not know what it
@@ -105,10 +109,16 @@ def run_border(
     if not suites:
         return []
     datasets = datasets or {}
-    batches = {suite.name: batch_query(suite, datasets, loaded_since) for suite in suites}
+    tables = load_catalog()
+    batches = {
+        suite.name: batch_query(suite, datasets, loaded_since, tables.get(suite.name))
+        for suite in suites
+    }
     try:
         with _quiet_logs():
-            outcomes = _validate(suites, batches, datasets, connection_string)
+            outcomes = _validate(
+                suites, batches, datasets, connection_string, dict(engine_options or {})
+            )
     except ConnectionError as error:
         raise RetriableError(
             f"The gate cannot open the warehouse: {error.__cause__ or error}".splitlines()[0],
@@ -117,11 +127,20 @@ def run_border(
     return [result for suite in suites for result in _results(suite, outcomes[suite.name])]
 
 
-def batch_query(suite: Suite, datasets: Mapping[str, str], loaded_since: datetime | None) -> str:
-    """The rows a suite is about. Of raw, those that count: on record as loaded, not taken back."""
-    table = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
+def batch_query(
+    suite: Suite,
+    datasets: Mapping[str, str],
+    loaded_since: datetime | None,
+    table: Table | None,
+) -> str:
+    """The rows a suite is about. Of raw, those that count: on record as loaded, not taken back.
+
+    Great Expectations sends no query parameters, so the filter of a partitioned table is a literal.
+    """
+    name = f"{datasets.get(suite.layer, suite.layer)}.{suite.table}"
+    all_days = table.from_day(HISTORY_START.isoformat()) if table else "true"
     if suite.layer != "raw":
-        return f"select * from {table}"
+        return f"select * from {name} where {all_days}"
     loads = f"{datasets.get('raw', 'raw')}.loads"
     since = ""
     if loaded_since is not None:
@@ -131,7 +150,7 @@ def batch_query(suite: Suite, datasets: Mapping[str, str], loaded_since: datetim
     if suite.table == "loads":
         return f"select * from {loads} where {not_rejected}{since}"
     return (
-        f"select * from {table} where {not_rejected} "
+        f"select * from {name} where {all_days} and {not_rejected} "
         f"and load_id in (select load_id from {loads} where status = 'loaded'{since})"
     )
 
@@ -141,6 +160,7 @@ def _validate(
     batches: Mapping[str, str],
     datasets: Mapping[str, str],
     connection_string: str,
+    engine_options: dict[str, Any],
 ) -> dict[str, list[Any]]:
     """Great Expectations' own results by suite name."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -152,7 +172,11 @@ def _validate(
     duckdb_dialect.register()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_sql("warehouse", connection_string=connection_string)
+    source = context.data_sources.add_sql(
+        "warehouse",
+        connection_string=connection_string,
+        kwargs=engine_options,  # type: ignore[call-arg]
+    )
     try:
         definitions = []
         for suite in suites:

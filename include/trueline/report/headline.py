@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from trueline.errors import ConfigurationError, PermanentError
+from trueline.model.parameters import HISTORY_START
 from trueline.paths import sql_dir
 from trueline.report.words import (
     CLAIM_PARTS,
@@ -124,9 +125,7 @@ def headline(
             fix="Give the earlier day first.",
         )
     provenance = _provenance(reader, first_date, last_date, published_at)
-    found = reader.query(
-        _sql("headline"), {"by": by, "first_date": first_date, "last_date": last_date}
-    )
+    found = reader.query(_sql("headline"), {"by": by, **_days(first_date, last_date)})
     sums = [dict(row) for row in found]
     keys = {"period_start": None} | dict.fromkeys(KEYS[1:], "(all)")
     totals = with_figures(keys | _added_up(sums))
@@ -222,8 +221,11 @@ def _provenance(
 def _made_with(
     reader: Reader, first_date: date | None, last_date: date | None
 ) -> Sequence[Mapping[str, Any]]:
-    days = {"first_date": first_date, "last_date": last_date}
-    return reader.query(_sql("provenance"), days)
+    return reader.query(_sql("provenance"), _days(first_date, last_date))
+
+
+def _days(first_date: date | None, last_date: date | None) -> dict[str, date | None]:
+    return {"history_start": HISTORY_START, "first_date": first_date, "last_date": last_date}
 
 
 def _sql(name: str) -> str:

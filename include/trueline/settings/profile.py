@@ -41,13 +41,29 @@ class DuckDBSettings(Strict):
 
 
 class BigQuerySettings(Strict):
-    """The distributed engine."""
+    """The distributed engine.
+
+    Attributes:
+        location: Where the datasets are and every job runs, for example ``EU``.
+        dataset_prefix: Each layer is a dataset: ``trueline_marts``.
+        maximum_bytes_billed: BigQuery refuses any one job that would bill more.
+        maximum_bytes_per_build: A build whose dry-run estimate is larger is refused before it
+            starts.
+        restricted_days: Days after which clear personal values go by themselves; None keeps them.
+        policy_tags: Data-policy tag (``projects/…/policyTags/…``) by personal-data class, put on
+            every column of that class.
+    """
 
     engine: Literal["bigquery"]
-    project: str
-    location: str
+    project: str = Field(pattern=r"^[a-z][a-z0-9.:-]{4,61}[a-z0-9]$")
+    location: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]+$")
     dataset_prefix: str = Field(default="trueline_", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     maximum_bytes_billed: int = Field(default=50 * 1024**3, gt=0)
+    maximum_bytes_per_build: int = Field(default=200 * 1024**3, gt=0)
+    restricted_days: int | None = Field(default=None, gt=0)
+    policy_tags: dict[Literal["possible", "pseudonymous", "clear"], str] = Field(
+        default_factory=dict
+    )
 
 
 class GoogleDataManagerDestination(Strict):

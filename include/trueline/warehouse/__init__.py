@@ -1,6 +1,15 @@
 """Warehouses behind one protocol: embedded DuckDB by default, BigQuery for those who outgrow it."""
 
-from trueline.warehouse.base import Reader, Transaction, Warehouse
+from trueline.warehouse.base import JobStillRunning, Reader, Staging, Transaction, Warehouse, Work
 from trueline.warehouse.open import open_reader, open_warehouse
 
-__all__ = ["Reader", "Transaction", "Warehouse", "open_reader", "open_warehouse"]
+__all__ = [
+    "JobStillRunning",
+    "Reader",
+    "Staging",
+    "Transaction",
+    "Warehouse",
+    "Work",
+    "open_reader",
+    "open_warehouse",
+]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trueline.model.catalog import Table
@@ -14,6 +16,40 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Who opens a warehouse and what for.
+
+    Attributes:
+        task: The step, named as its Airflow task: ``build``, ``ingest``, ``gate_marts``.
+        run_id: Names this piece of work once and for all; BigQuery's job ids are made of it, so a
+            statement that was sent twice under one ``run_id`` runs once.
+        run_label: ``dag/run`` of Airflow, or ``cli``.
+        labels: More labels for BigQuery's jobs, such as the rulebook's version.
+        patience_seconds: How long to wait for one BigQuery job before raising
+            :class:`JobStillRunning`; None waits for ever.
+    """
+
+    task: str
+    run_id: str
+    run_label: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    patience_seconds: float | None = None
+
+    @property
+    def purpose(self) -> str:
+        """For those who have to wait: ``build build_funnel/manual__2026-11-20``."""
+        return f"{self.task} {self.run_label or self.run_id}"
+
+
+class JobStillRunning(Exception):  # noqa: N818 - nothing went wrong: it takes longer
+    """A BigQuery job outlasts the caller's patience. It goes on; ask again under the same run."""
+
+    def __init__(self, job_id: str, project: str, location: str) -> None:
+        self.job_id, self.project, self.location = job_id, project, location
+        super().__init__(f"The BigQuery job {job_id} is still running.")
+
+
 class Reader(Protocol):
     """Reads; never changes anything."""
 
@@ -22,15 +58,43 @@ class Reader(Protocol):
         ...
 
 
-class Transaction(Protocol):
-    """All or nothing: committed when its block ends well, rolled back when it raises."""
+class Staging(Protocol):
+    """Rows of one load, beside the tables they are meant for; gone when its block ends."""
 
-    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None: ...
+    def rows(self, tables: Mapping[str, pa.Table]) -> None:
+        """Take Arrow tables (``layer.table`` → rows, columns exactly as in table.yaml)."""
+        ...
+
+    def query(self, table: Table, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        """Take what a query gives, without moving it; returns the number of rows."""
+        ...
+
+    def waiting(self) -> Iterable[tuple[Table, str]]:
+        """Each table and where its rows wait."""
+        ...
+
+
+class Transaction(Protocol):
+    """All or nothing: committed when its block ends well, without a trace when it raises.
+
+    What is rebuilt is seen by later queries of the block. Everything else that is written need not
+    be: BigQuery gets it as one script when the block ends.
+    """
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
 
+    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None: ...
+
     def insert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert a small number of rows given as column name → value."""
+        ...
+
+    def append(self, staging: Staging) -> None:
+        """Append everything that was staged."""
+        ...
+
+    def rebuild(self, table: Table, params: Mapping[str, Any]) -> int:
+        """Replace all rows of a table by what its query says; returns their number."""
         ...
 
 
@@ -43,33 +107,41 @@ class Warehouse(Protocol):
         """Create missing tables and add missing nullable columns; refuse anything else."""
         ...
 
-    def load(self, tables: Mapping[str, pa.Table], *, run_folder: str) -> None:
-        """Append Arrow tables (``layer.table`` → rows) to raw tables, under a frozen contract.
-
-        Not atomic over several tables: rows count only once their load is in ``raw.loads``.
-        """
+    def staging(self, run_folder: Path) -> AbstractContextManager[Staging]:
+        """A place for the rows of one load. What killed runs left in theirs is removed."""
         ...
 
-    def forget_restricted_orphans(self) -> None:
-        """Delete clear values of loads that never came to stand in ``raw.loads``."""
-        ...
-
-    def transaction(
-        self, *, labels: Mapping[str, str] | None = None
-    ) -> AbstractContextManager[Transaction]: ...
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
+
+    def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
+        """Estimate what rebuilding the tables reads, say it, refuse it over the budget."""
+        ...
 
     def publish(self, tables: Iterable[Table], run_id: str) -> str:
         """Show the tables to readers, all at once; returns where."""
         ...
 
-    def for_quality(
-        self, *, published: bool
-    ) -> AbstractContextManager[tuple[str, Mapping[str, str]]]:
-        """SQLAlchemy address and layer → schema names, for the gates to read by themselves.
+    def for_quality(self, *, published: bool) -> AbstractContextManager[QualityAccess]:
+        """How the gates read by themselves.
 
         Args:
             published: Look at what readers see instead of the newest build.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class QualityAccess:
+    """Where Great Expectations reads.
+
+    Attributes:
+        address: SQLAlchemy URL.
+        datasets: Layer → dataset or schema, where they differ.
+        engine_options: Further arguments of SQLAlchemy's ``create_engine``.
+    """
+
+    address: str
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    engine_options: Mapping[str, Any] = field(default_factory=dict)

@@ -19,12 +19,17 @@ DUCKDB_TYPES = {
 
 
 def create_table_sql(
-    table: Table, dialect: Literal["bigquery", "duckdb"], dataset: str | None = None
+    table: Table,
+    dialect: Literal["bigquery", "duckdb"],
+    dataset: str | None = None,
+    *,
+    expiration_days: int | None = None,
 ) -> str:
     """``create table if not exists`` for one engine.
 
     Args:
         dataset: The dataset or schema that stands for the table's layer; the layer itself if None.
+        expiration_days: On BigQuery, days after which a partition goes by itself.
     """
     target = f"{dataset or table.layer}.{table.name}"
     columns = ",\n    ".join(_column(column, dialect) for column in table.columns)
@@ -35,7 +40,13 @@ def create_table_sql(
         sql += f"\npartition by {table.partition_by}"
     if table.cluster_by:
         sql += f"\ncluster by {', '.join(table.cluster_by)}"
-    return f"{sql}\noptions (description = {string_literal(table.purpose)})"
+    options = [f"description = {string_literal(table.purpose)}"]
+    if table.partition_by:
+        # A query that forgets its days is refused instead of billed for all of them.
+        options.append("require_partition_filter = true")
+        if expiration_days is not None:
+            options.append(f"partition_expiration_days = {expiration_days}")
+    return f"{sql}\noptions ({', '.join(options)})"
 
 
 def add_column_sql(table: Table, column: Column, dialect: Literal["bigquery", "duckdb"]) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,8 @@ import duckdb
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
 from trueline.settings.profile import DuckDBSettings
-from trueline.warehouse.base import Rows
+from trueline.warehouse import statements
+from trueline.warehouse.base import QualityAccess, Rows, Staging
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
 from trueline.warehouse.dialect import to_duckdb
 from trueline.warehouse.lock import writer_lock
@@ -27,6 +29,10 @@ log = logging.getLogger(__name__)
 # Every statement as written, in BigQuery's dialect: the static gate listens to it.
 statement_log = logging.getLogger("trueline.statements")
 RESTRICTED_LAYER = "raw_restricted"
+# One load's rows on their way; only the writer has one, so any other is a killed run's.
+_STAGING_SCHEMA = "staged_load"
+# Labels travel at least one link a round; a real chain of records is far shorter than this.
+_MAX_ROUNDS = 200
 # Readers of the snapshot before may still have it open.
 _KEEP_SNAPSHOTS = 3
 
@@ -53,6 +59,29 @@ class DuckDBConnection:
             self.raw.executemany(
                 f"insert into {table.key} ({', '.join(names)}) values ({marks})", values
             )
+
+    def rebuild(self, table: Table, params: Mapping[str, Any]) -> int:
+        self._run(statements.delete_all(table), params)
+        rows = self._changed(statements.insert_query(table), params)
+        if not table.repeat_until_stable:
+            return rows
+        for _ in range(_MAX_ROUNDS):
+            # The query reads its own last result, so its next one is kept apart until compared.
+            self._run(statements.keep_round(table), params)
+            changed = self.query(statements.count_round_changes(table))[0]["n"]
+            self._run(statements.delete_all(table), params)
+            rows = self._changed(statements.insert_round(table), params)
+            self._run(statements.drop_round(table), None)
+            if not changed:
+                return rows
+        raise PermanentError(
+            f"{table.key} still changes after {_MAX_ROUNDS} rounds.",
+            fix="Look for a chain of links that long; lower max_fan_out, or mend the query.",
+        )
+
+    def _changed(self, sql: str, params: Mapping[str, Any] | None) -> int:
+        changed = self._run(sql, params).fetchone()
+        return int(changed[0]) if changed else 0
 
     def _run(self, sql: str, params: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
         statement_log.debug("%s", sql)
@@ -116,7 +145,7 @@ class DuckDBWarehouse(DuckDBConnection):
         for table in tables:
             if table.kind != "table":
                 continue
-            connection = self._home_of(table.layer)
+            connection = self.home_of(table.layer)
             connection.execute(f"create schema if not exists {table.layer}")
             connection.execute(create_table_sql(table, "duckdb"))
             self._add_missing_columns(table, connection)
@@ -143,19 +172,24 @@ class DuckDBWarehouse(DuckDBConnection):
                     fix="Restore the old type in table.yaml, or start a new warehouse folder.",
                 )
 
-    def load(self, tables: Mapping[str, pa.Table], *, run_folder: str) -> None:
-        from trueline.warehouse.loader import load_with_dlt
+    @contextmanager
+    def staging(self, run_folder: Path) -> Iterator[DuckDBStaging]:
+        staged = DuckDBStaging(self, run_folder)
+        staged.clear()
+        self._forget_restricted_orphans()
+        try:
+            yield staged
+        finally:
+            staged.clear()
 
-        for layer in {key.split(".")[0] for key in tables}:
-            home = self._home_of(layer)
-            load_with_dlt(
-                {key: rows for key, rows in tables.items() if key.split(".")[0] == layer},
-                destination=_dlt_destination(home),
-                dataset=layer,
-                run_folder=Path(run_folder),
-            )
+    def append(self, staging: Staging) -> None:
+        for table, place in staging.waiting():
+            self.home_of(table.layer).execute(to_duckdb(statements.append_rows(table, place)))
 
-    def forget_restricted_orphans(self) -> None:
+    def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
+        """Reading costs nothing here but time."""
+
+    def _forget_restricted_orphans(self) -> None:
         # Two files cannot share a transaction: the clear values may be in when their load is not.
         loads = [row["load_id"] for row in self.query("select distinct load_id from raw.loads")]
         for table in load_catalog().values():
@@ -165,7 +199,7 @@ class DuckDBWarehouse(DuckDBConnection):
                 )
 
     @contextmanager
-    def transaction(self, *, labels: Mapping[str, str] | None = None) -> Iterator[DuckDBConnection]:
+    def transaction(self) -> Iterator[DuckDBWarehouse]:
         self.raw.execute("begin transaction")
         try:
             yield self
@@ -199,22 +233,61 @@ class DuckDBWarehouse(DuckDBConnection):
         return str(target)
 
     @contextmanager
-    def for_quality(self, *, published: bool) -> Iterator[tuple[str, Mapping[str, str]]]:
+    def for_quality(self, *, published: bool) -> Iterator[QualityAccess]:
         from trueline.quality.duckdb_dialect import connection_string
 
         if published:
             path = current_snapshot(self.folder)
-            yield connection_string(path), {}
+            yield QualityAccess(connection_string(path))
             return
         # The gates read through a connection of their own; DuckDB wants one configuration a file.
         self.raw.close()
         try:
-            yield connection_string(self.folder / "warehouse.duckdb"), {}
+            yield QualityAccess(connection_string(self.folder / "warehouse.duckdb"))
         finally:
             self.raw = _connect(self.folder / "warehouse.duckdb", self.settings)
 
-    def _home_of(self, layer: str) -> duckdb.DuckDBPyConnection:
+    def home_of(self, layer: str) -> duckdb.DuckDBPyConnection:
+        """The file that holds a layer: clear personal values have one of their own."""
         return self.restricted if layer == RESTRICTED_LAYER else self.raw
+
+
+@dataclass(slots=True)
+class DuckDBStaging:
+    """One load's rows in a schema of their own, in the file that they are meant for."""
+
+    warehouse: DuckDBWarehouse
+    run_folder: Path
+    _keys: list[str] = field(default_factory=list)
+
+    def rows(self, tables: Mapping[str, pa.Table]) -> None:
+        from trueline.warehouse.loader import load_with_dlt
+
+        for layer in {key.split(".")[0] for key in tables}:
+            load_with_dlt(
+                {key: rows for key, rows in tables.items() if key.split(".")[0] == layer},
+                destination=_dlt_destination(self.warehouse.home_of(layer)),
+                dataset=_STAGING_SCHEMA,
+                run_folder=self.run_folder,
+            )
+        self._keys += tables
+
+    def query(self, table: Table, sql: str, params: Mapping[str, Any] | None = None) -> int:
+        self.warehouse.execute(f"create schema if not exists {_STAGING_SCHEMA}")
+        place = f"{_STAGING_SCHEMA}.{table.name}"
+        self.warehouse.execute(f"create table {place} as\n{sql}", params)
+        self._keys.append(table.key)
+        return int(self.warehouse.query(f"select count(*) as n from {place}")[0]["n"])
+
+    def waiting(self) -> Iterator[tuple[Table, str]]:
+        """Each table and where its rows wait."""
+        for key in self._keys:
+            table = load_catalog()[key]
+            yield table, f"{_STAGING_SCHEMA}.{table.name}"
+
+    def clear(self) -> None:
+        for connection in (self.warehouse.raw, self.warehouse.restricted):
+            connection.execute(f"drop schema if exists {_STAGING_SCHEMA} cascade")
 
 
 class DuckDBReader(DuckDBConnection):

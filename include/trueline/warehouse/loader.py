@@ -1,4 +1,4 @@
-"""Loading with dlt: append-only, under a frozen contract, in a working folder of its own."""
+"""Loading with dlt: under a frozen contract, in a working folder of its own."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _CONTRACT: Any = {"tables": "freeze", "columns": "freeze", "data_type": "freeze"
 def load_with_dlt(
     tables: Mapping[str, pa.Table], *, destination: Any, dataset: str, run_folder: Path
 ) -> None:
-    """Append Arrow tables to raw tables of one dataset.
+    """Load Arrow tables into new tables of one dataset, shaped as the raw tables they are for.
 
     Args:
         tables: ``layer.table`` → rows, columns exactly as in table.yaml.
         destination: A dlt destination.
-        dataset: Dataset or schema that stands for the layer.
+        dataset: Dataset or schema of this load alone.
         run_folder: dlt's working folder; removed afterwards, so that a killed load leaves nothing
             that a later one would pick up.
 
@@ -72,14 +72,14 @@ def load_with_dlt(
         cause = error.__cause__ or error
         if isinstance(cause, DataValidationError):
             raise PermanentError(
-                f"The rows do not fit the tables of {dataset}: {cause}.",
+                f"The rows do not fit the tables of raw: {cause}.",
                 where=", ".join(tables),
                 fix="Change table.yaml and the source together.",
             ) from None
         raise RetriableError(
             f"Loading failed in step {error.step} ({type(cause).__name__}).",
             where=", ".join(tables),
-            fix="Run again; what was loaded half is ignored and cleaned up.",
+            fix="Run again: nothing of this load has reached raw.",
         ) from cause
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trueline.settings.profile import BigQuerySettings, Profile
-from trueline.warehouse.base import Reader, Warehouse
+from trueline.warehouse.base import Reader, Warehouse, Work
 
 if TYPE_CHECKING:
     from trueline.warehouse.bigquery import BigQueryAccess
@@ -15,36 +15,42 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_warehouse(
-    profile: Profile, *, purpose: str, client: BigQueryAccess | None = None
+    profile: Profile, work: Work, *, client: BigQueryAccess | None = None
 ) -> Iterator[Warehouse]:
     """The profile's warehouse for writing; on DuckDB this waits for the writer before.
 
     Args:
-        purpose: Who writes, for those who have to wait, for example ``build run 42``.
+        work: Who writes what: told to those who wait, in job ids and in labels.
         client: BigQuery client and credentials; by default the environment's own.
     """
     if isinstance(profile.warehouse, BigQuerySettings):
-        from trueline.warehouse.bigquery import BigQueryWarehouse, default_access
+        from trueline.warehouse.bigquery import BigQueryWarehouse, default_access, google_errors
 
-        yield BigQueryWarehouse(profile.warehouse, client or default_access(profile.warehouse))
+        with google_errors(profile.warehouse):
+            access = client or default_access(profile.warehouse)
+            yield BigQueryWarehouse(profile.warehouse, access, work)
         return
     from trueline.warehouse.duckdb import DuckDBWarehouse
 
-    with DuckDBWarehouse.open(profile.data_folder, profile.warehouse, purpose) as warehouse:
+    with DuckDBWarehouse.open(profile.data_folder, profile.warehouse, work.purpose) as warehouse:
         yield warehouse
 
 
 @contextmanager
-def open_reader(profile: Profile, *, client: BigQueryAccess | None = None) -> Iterator[Reader]:
+def open_reader(
+    profile: Profile, *, work: Work | None = None, client: BigQueryAccess | None = None
+) -> Iterator[Reader]:
     """The published tables; never waits for a writer and never stops one.
 
     Raises:
         ConfigurationError: nothing has been published yet.
     """
     if isinstance(profile.warehouse, BigQuerySettings):
-        from trueline.warehouse.bigquery import BigQueryConnection, default_access
+        from trueline.warehouse.bigquery import BigQueryReader, default_access, google_errors
 
-        yield BigQueryConnection(profile.warehouse, client or default_access(profile.warehouse))
+        with google_errors(profile.warehouse):
+            access = client or default_access(profile.warehouse)
+            yield BigQueryReader(profile.warehouse, access, work)
         return
     from trueline.warehouse.duckdb import DuckDBReader
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from trueline.model.catalog import Table, build_order, load_catalog
 
 
 def delete_all(table: Table) -> str:
-    return f"delete from {table.key} where true"
+    """Delete every row; of a partitioned table BigQuery wants to hear that all days are meant."""
+    return f"delete from {table.key} where {table.from_day('@history_start')}"
 
 
 def insert_query(table: Table) -> str:
@@ -14,55 +17,52 @@ def insert_query(table: Table) -> str:
     return f"insert into {table.key} ({_columns(table)})\n{table.query}"
 
 
+def append_rows(table: Table, place: str) -> str:
+    """Append the rows that wait in ``place`` (``dataset.table``)."""
+    columns = _columns(table)
+    return f"insert into {table.key} ({columns}) select {columns} from {place}"
+
+
 def keep_round(table: Table) -> str:
     """The next round of a repeated query, in a temporary table."""
     return f"create temp table {_round(table)} as\n{table.query}"
 
 
-def count_changes(table: Table) -> str:
+def count_changes(table: Table, fresh: str) -> str:
+    """How many rows of ``fresh`` are not in the table yet."""
     columns = _columns(table)
     return (
-        f"select count(*) as n from (select {columns} from {_round(table)} "
+        f"select count(*) as n from (select {columns} from {fresh} "
         f"except distinct select {columns} from {table.key})"
     )
 
 
+def count_round_changes(table: Table) -> str:
+    return count_changes(table, _round(table))
+
+
 def insert_round(table: Table) -> str:
-    columns = _columns(table)
-    return f"insert into {table.key} ({columns}) select {columns} from {_round(table)}"
+    return append_rows(table, _round(table))
 
 
 def drop_round(table: Table) -> str:
     return f"drop table {_round(table)}"
 
 
-def count_rows(table: Table) -> str:
-    return f"select count(*) as n from {table.key}"
-
-
 def delete_rules_version(table: Table) -> str:
     return f"delete from {table.key} where rules_version = @rules_version"
 
 
-def count_orphans(table: Table) -> str:
-    """Rows of one source that a killed run left without a line in ``raw.loads``."""
-    return f"select count(*) as orphans from {table.key} where {_ORPHANS}"
+def insert_values(table: Table, parameter: str = "rows") -> str:
+    """Insert rows that come as one parameter, an array of structs."""
+    columns = _columns(table)
+    return f"insert into {table.key} ({columns}) select {columns} from unnest(@{parameter})"
 
 
-def delete_orphans(table: Table) -> str:
-    return f"delete from {table.key} where {_ORPHANS}"
-
-
-_ORPHANS = "source = @source and load_id not in (select load_id from raw.loads)"
-
-
-def loaded_tables() -> list[Table]:
-    """Raw tables that rows are loaded into."""
-    return [
-        table
-        for table in load_catalog().values()
-        if table.layer == "raw" and any(column.name == "row_hash" for column in table.columns)
-    ]
+def transaction_script(statements: Iterable[str]) -> str:
+    """Several statements as one script: all of them or none."""
+    body = "".join(f"{statement};\n" for statement in statements)
+    return f"begin transaction;\n{body}commit transaction;\n"
 
 
 def all_statements() -> dict[str, str]:
@@ -70,15 +70,45 @@ def all_statements() -> dict[str, str]:
     catalog = load_catalog()
     found = {}
     for table in build_order(catalog):
-        for compose in (delete_all, insert_query, count_rows):
+        for compose in (delete_all, insert_query):
             found[f"{compose.__name__} {table.key}"] = compose(table)
     for table in catalog.values():
         if table.layer == "rules":
             found[f"delete_rules_version {table.key}"] = delete_rules_version(table)
-    for table in loaded_tables():
-        for compose in (count_orphans, delete_orphans):
-            found[f"{compose.__name__} {table.key}"] = compose(table)
     return found
+
+
+def all_scripts() -> dict[str, str]:
+    """Name → script as BigQuery gets it; rows wait in ``scratch.<layer>__<table>``."""
+    catalog = load_catalog()
+    swaps = [
+        statement
+        for table in build_order(catalog)
+        for statement in (delete_all(table), append_rows(table, _scratch(table)))
+    ]
+    loads = [
+        append_rows(table, _scratch(table))
+        for table in catalog.values()
+        if table.layer in ("raw", "raw_restricted") and table.name != "loads"
+    ]
+    records = [
+        insert_values(table, f"{table.name}_rows")
+        for table in catalog.values()
+        if table.layer == "ops"
+    ]
+    rules = [
+        statement
+        for table in catalog.values()
+        if table.layer == "rules"
+        for statement in (delete_rules_version(table), insert_values(table, f"{table.name}_rows"))
+    ]
+    loads.append(insert_values(catalog["raw.loads"], "loads_rows"))
+    scripts = {"build": [*swaps, *records], "load": loads, "rules": rules}
+    return {name: transaction_script(parts) for name, parts in scripts.items()}
+
+
+def _scratch(table: Table) -> str:
+    return f"scratch.{table.layer}__{table.name}"
 
 
 def _columns(table: Table) -> str:

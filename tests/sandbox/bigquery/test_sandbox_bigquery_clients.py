@@ -20,12 +20,8 @@ import requests
 
 from sandbox.bigquery import BigQueryServer
 from trueline.model.catalog import load_catalog
-from trueline.model.parameters import PARAMETERS
 from trueline.pipeline.arrow import ARROW_TYPES
-from trueline.settings.profile import BigQuerySettings
-from trueline.warehouse.bigquery import BigQueryWarehouse, default_access
 from trueline.warehouse.loader import load_with_dlt
-from trueline.warehouse.statements import all_statements
 
 Run = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -97,22 +93,6 @@ def test_dlt_meets_its_own_job_when_the_answer_was_lost(
     assert rows("select count(*) as n from load_1.loads") == [{"n": 2}]
     puts = [line for line in bigquery.record.lines("request") if line["method"] == "PUT"]
     assert [line["status"] for line in puts] == [0, 200]
-
-
-def test_every_table_and_query_of_the_catalog_runs(bigquery: BigQueryServer) -> None:
-    settings = BigQuerySettings(engine="bigquery", project="a-project", location="EU")
-    warehouse = BigQueryWarehouse(settings, default_access(settings))
-    tables = [table for table in load_catalog().values() if table.kind == "table"]
-    for _ in range(2):
-        warehouse.ensure_tables(tables)
-    stored = bigquery.store.tables
-    assert {f"trueline_{table.layer}.{table.name}" for table in tables} == {
-        ".".join(key) for key in stored
-    }
-    parameters = {name: VALUES[kind] for name, kind in PARAMETERS.items()} | {"source": "x"}
-    for name, sql in all_statements().items():
-        if name.startswith("insert_query "):
-            warehouse.query(sql, parameters)
 
 
 def test_sqlalchemy_reads_and_reflects(shop: str) -> None:

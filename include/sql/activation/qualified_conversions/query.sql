@@ -15,7 +15,10 @@ qualified as (
         verdicts.pipeline_amount
     from identity.leads as leads
     inner join qualification.lead_verdicts as verdicts using (lead_key)
-    where verdicts.verdict = 'qualified'
+    where
+        leads.report_date >= @history_start
+        and verdicts.report_date >= @history_start
+        and verdicts.verdict = 'qualified'
 
 ),
 
@@ -54,7 +57,10 @@ click_carriers as (
         click_id_type,
         occurred_at as clicked_at
     from staging.stg_web__touches
-    where client_id is not null and click_id is not null
+    where
+        occurred_at >= timestamp(@history_start)
+        and client_id is not null
+        and click_id is not null
 
     union all
 
@@ -66,7 +72,7 @@ click_carriers as (
         click_id_type,
         cast(null as timestamp) as clicked_at
     from staging.stg_web__tag_events
-    where click_id is not null
+    where occurred_at >= timestamp(@history_start) and click_id is not null
 
     union all
 

@@ -5,12 +5,14 @@ with
 leads as (
 
     select * from identity.leads
+    where report_date >= @history_start
 
 ),
 
 lead_touches as (
 
     select * from attribution.lead_touches
+    where report_date >= @history_start
 
 ),
 

@@ -4,13 +4,14 @@ with
 leads as (
 
     select * from identity.leads
+    where report_date >= @history_start
 
 ),
 
 touches as (
 
     select * from staging.stg_web__touches
-    where client_id is not null
+    where occurred_at >= timestamp(@history_start) and client_id is not null
 
 ),
 

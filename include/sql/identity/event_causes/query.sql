@@ -5,12 +5,14 @@ with
 events as (
 
     select * from identity.events
+    where report_date >= @history_start
 
 ),
 
 leads as (
 
     select * from identity.leads
+    where report_date >= @history_start
 
 ),
 

@@ -5,6 +5,7 @@ with recursive
 tag_events as (
 
     select * from staging.stg_web__tag_events
+    where occurred_at >= timestamp(@history_start)
 
 ),
 

@@ -11,7 +11,7 @@ people as (
 lead_events as (
 
     select * from identity.events
-    where makes_lead
+    where report_date >= @history_start and makes_lead
 
 ),
 

@@ -27,6 +27,7 @@ tag_events as (
         phone_key,
         click_id
     from staging.stg_web__tag_events
+    where occurred_at >= timestamp(@history_start)
 
 ),
 
@@ -36,7 +37,7 @@ touches as (
         concat('client:', client_id) as client_node,
         click_id
     from staging.stg_web__touches
-    where client_id is not null
+    where occurred_at >= timestamp(@history_start) and client_id is not null
 
 ),
 

@@ -16,6 +16,7 @@ evidence_carriers as (
         referrer_host,
         cast(null as string) as crm_source
     from staging.stg_web__tag_events
+    where occurred_at >= timestamp(@history_start)
 
     union all
 
@@ -31,6 +32,7 @@ evidence_carriers as (
         referrer_host,
         cast(null as string) as crm_source
     from staging.stg_web__touches
+    where occurred_at >= timestamp(@history_start)
 
     union all
 

@@ -42,13 +42,14 @@ nodes as (
 
     select concat('client:', client_id) as node
     from staging.stg_web__touches
-    where client_id is not null
+    where occurred_at >= timestamp(@history_start) and client_id is not null
 
     union distinct
 
     -- A submission without a browser id stands for itself, joined by what was typed into it.
     select coalesce(concat('client:', client_id), concat('event:', event_key)) as node
     from staging.stg_web__tag_events
+    where occurred_at >= timestamp(@history_start)
 
 ),
 

@@ -5,7 +5,7 @@ with
 pixel_to_real as (
 
     select * from marts.pixel_to_real_gap
-    where goal_kind = 'macro'
+    where report_date >= @history_start and goal_kind = 'macro'
 
 ),
 
@@ -15,13 +15,24 @@ real_to_qualified as (
     from marts.real_to_qualified_gap as gap
     inner join rules.conversion_goals as goals
         on gap.conversion_goal = goals.conversion_goal
-    where goals.rules_version = @rules_version and goals.goal_kind = 'macro'
+    where
+        gap.report_date >= @history_start
+        and goals.rules_version = @rules_version
+        and goals.goal_kind = 'macro'
 
 ),
 
 delivery as (
 
     select * from staging.stg_ads__delivery
+    where report_date >= @history_start
+
+),
+
+claim_days as (
+
+    select * from staging.stg_ads__claim_days
+    where report_date >= @history_start
 
 ),
 
@@ -193,7 +204,7 @@ funnel_daily as (
     left join gap_two using (report_date, platform, account_id, campaign_id)
     left join delivery using (report_date, platform, account_id, campaign_id)
     left join staging.stg_ads__campaigns as campaigns using (platform, account_id, campaign_id)
-    left join staging.stg_ads__claim_days as claim_days using (report_date, platform, account_id)
+    left join claim_days using (report_date, platform, account_id)
     left join channels on campaign_days.platform = channels.channel
 
 )

@@ -5,24 +5,28 @@ with
 claims as (
 
     select * from staging.stg_ads__claims
+    where report_date >= @history_start
 
 ),
 
 event_causes as (
 
     select * from identity.event_causes
+    where report_date >= @history_start
 
 ),
 
 leads as (
 
     select * from identity.leads
+    where report_date >= @history_start
 
 ),
 
 lead_credits as (
 
     select * from attribution.lead_credits
+    where report_date >= @history_start
 
 ),
 
@@ -193,6 +197,7 @@ claim_days as (
         platform,
         account_id
     from staging.stg_ads__claim_days
+    where report_date >= @history_start
 
 ),
 

@@ -4,6 +4,7 @@ with
 lead_verdicts as (
 
     select * from qualification.lead_verdicts
+    where report_date >= @history_start
 
 ),
 
@@ -17,6 +18,7 @@ running_credits as (
             rows between unbounded preceding and current row
         ) as credit_up_to_here
     from attribution.lead_credits
+    where report_date >= @history_start
 
 ),
 

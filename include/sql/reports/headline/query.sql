@@ -7,8 +7,8 @@ funnel_daily as (
 
     select * from marts.funnel_daily
     where
-        report_date between coalesce(@first_date, date '0001-01-01')
-        and coalesce(@last_date, date '9999-12-31')
+        report_date >= coalesce(@first_date, @history_start)
+        and report_date <= coalesce(@last_date, date '9999-12-31')
 
 ),
 

@@ -4,6 +4,7 @@ with
 delivery as (
 
     select * from staging.stg_ads__delivery
+    where report_date >= @history_start
 
 ),
 

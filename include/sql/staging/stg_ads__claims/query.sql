@@ -4,7 +4,9 @@ with
 pixel_claims as (
 
     select * from raw.pixel_claims
-    where load_id in (select load_id from staging.stg_loads)
+    where
+        platform_date >= @history_start
+        and load_id in (select load_id from staging.stg_loads)
 
 ),
 

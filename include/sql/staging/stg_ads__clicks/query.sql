@@ -4,7 +4,9 @@ with
 ad_clicks as (
 
     select * from raw.ad_clicks
-    where load_id in (select load_id from staging.stg_loads)
+    where
+        platform_date >= @history_start
+        and load_id in (select load_id from staging.stg_loads)
 
 ),
 

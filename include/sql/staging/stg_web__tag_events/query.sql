@@ -4,7 +4,9 @@ with
 tag_events as (
 
     select * from raw.tag_events
-    where load_id in (select load_id from staging.stg_loads)
+    where
+        occurred_at >= timestamp(@history_start)
+        and load_id in (select load_id from staging.stg_loads)
 
 ),
 

@@ -4,7 +4,9 @@ with
 touches as (
 
     select * from raw.touches
-    where load_id in (select load_id from staging.stg_loads)
+    where
+        occurred_at >= timestamp(@history_start)
+        and load_id in (select load_id from staging.stg_loads)
 
 ),
 
