@@ -19,6 +19,8 @@ To a request (``when`` "before" it is done, the default, or "after"):
 - ``cut``: close the connection without an answer;
 - ``latency``: wait ``seconds``.
 
+A job that seems to be elsewhere, for example, is ``error`` with notFound on ``GET`` of ``/jobs/``.
+
 To a job:
 
 - ``slow``: say RUNNING to ``polls`` requests although it is over; a cancel then comes too late;

@@ -78,6 +78,7 @@ class Store:
 
     def __init__(self, project: str, location: str, data: Path | None = None) -> None:
         self.project, self.location = project, location
+        self._lasts = data is not None
         self.lock = threading.RLock()
         # DuckDB refuses two calls on one connection at a time.
         self._connecting = threading.Lock()
@@ -267,6 +268,8 @@ class Store:
 
     def keep(self, kind: str, name: str, body: dict[str, Any]) -> None:
         """Write one thing's metadata so that it survives a restart on the same file."""
+        if not self._lasts:
+            return
         with self.lock:
             self._forget(kind, name)
             self._run(f"insert into {META}.things values (?, ?, ?)", [kind, name, json.dumps(body)])
@@ -279,7 +282,8 @@ class Store:
             yield name, json.loads(body)
 
     def _forget(self, kind: str, name: str) -> None:
-        self._run(f"delete from {META}.things where kind = ? and name = ?", [kind, name])
+        if self._lasts:
+            self._run(f"delete from {META}.things where kind = ? and name = ?", [kind, name])
 
     def _read(self) -> None:
         for name, body in self.kept("dataset"):
