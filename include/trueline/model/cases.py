@@ -98,7 +98,9 @@ def run_case(case: Case) -> list[str]:
     return differences(case, found)
 
 
-def give(connection: DuckDBConnection, case: Case, rows: Mapping[str, list[dict[str, Any]]]) -> None:
+def give(
+    connection: DuckDBConnection, case: Case, rows: Mapping[str, list[dict[str, Any]]]
+) -> None:
     """Create the case's tables on an empty DuckDB and fill those that have rows."""
     catalog = load_catalog()
     for name in sorted({case.table.key, *case.table.reads, *case.given}):
