@@ -122,7 +122,7 @@ def refused(company: WireCompany, told: str, fix: str) -> None:
 def test_a_wrong_location_is_named_with_both_places(loaded: WireCompany) -> None:
     before = raw(loaded)
     elsewhere = with_settings(loaded, location="US")
-    with pytest.raises(ConfigurationError, match="lies in EU, but warehouse.location says US") as e:
+    with pytest.raises(ConfigurationError, match=r"in EU, but warehouse\.location says US") as e:
         elsewhere.load("google_ads")
     assert "Set warehouse.location to EU" in str(e.value)
     assert raw(loaded) == before

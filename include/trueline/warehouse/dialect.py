@@ -275,9 +275,7 @@ def translate(sql: str, corrections: Sequence[Correction]) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _rewritten(
-    tree: exp.Expression, apply: Callable[[exp.Expression], exp.Expression]
-) -> exp.Expression:
+def _rewritten(tree: exp.Expr, apply: Callable[[exp.Expression], exp.Expression]) -> exp.Expr:
     """Every node rewritten, the inner ones first; ``transform`` would stop at the outermost."""
     for node in reversed(list(tree.walk())):
         new = apply(node)
