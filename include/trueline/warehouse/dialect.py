@@ -272,7 +272,8 @@ def translate(sql: str, corrections: Sequence[Correction]) -> str:
     tree = sqlglot.parse_one(sql, read="bigquery")
     for correction in corrections:
         tree = _rewritten(tree, correction.apply)
-    return tree.sql(dialect="duckdb")
+    # After an apostrophe in a comment, DuckDB takes blanks of Unicode inside texts for plain ones.
+    return tree.sql(dialect="duckdb", comments=False)
 
 
 def _rewritten(
