@@ -54,6 +54,11 @@ class Result:
         names = [name for name, _ in self.columns]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
+    def without(self, column: str) -> Result:
+        at = [name for name, _ in self.columns].index(column)
+        columns = self.columns[:at] + self.columns[at + 1 :]
+        return Result(columns, [row[:at] + row[at + 1 :] for row in self.rows])
+
 
 class Evaluator:
     """Tables that keep their rows, and queries over them."""

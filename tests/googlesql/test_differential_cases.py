@@ -15,6 +15,7 @@ from tests.googlesql.differential import (
     states_an_order,
 )
 from tests.googlesql.evaluator import Evaluator
+from tests.googlesql.open_disagreements import OPEN
 from trueline.model import cases
 from trueline.model.catalog import load_catalog
 from trueline.pipeline.build import rebuild_table
@@ -32,7 +33,17 @@ def _name(path: Path) -> str:
     return f"{path.parent.parent.name}.{path.parent.name}: {path.stem}"
 
 
-@pytest.mark.parametrize("path", CASES, ids=_name)
+def _case(path: Path) -> object:
+    known = OPEN.get(f"{path.parent.parent.name}.{path.parent.name}")
+    marks = (
+        [pytest.mark.xfail(strict=True, reason=f"the engines disagree on {known.column}")]
+        if known and known.story == path.stem
+        else []
+    )
+    return pytest.param(path, id=_name(path), marks=marks)
+
+
+@pytest.mark.parametrize("path", [_case(path) for path in CASES])
 def test_both_engines_make_the_same_of_the_story(path: Path, evaluator: Evaluator) -> None:
     case = cases.read_case(path)
     table, parameters = case.table, cases.case_parameters(case)

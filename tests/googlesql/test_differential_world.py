@@ -21,7 +21,7 @@ def _identity_key() -> Iterator[None]:
 
 @pytest.mark.parametrize("seed", [3, 14])
 def test_both_engines_build_the_same_world(seed: int, tmp_path: Path) -> None:
-    built = build_on_both(tmp_path, seed=seed, days=6, size=0.05, nasty=60)
+    built = build_on_both(tmp_path, seed=seed, days=6, size=0.05, nasty=30)
     assert built.differing == {}
     assert built.tables == len(build_order(load_catalog()))
     assert built.rows > 500

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import yaml
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
 from trueline.paths import home
-from trueline.rulebook import load_rulebook
+from trueline.rulebook import Rulebook, load_rulebook
 from trueline.warehouse.base import Transaction
 from trueline.warehouse.ddl import DUCKDB_TYPES
 
@@ -106,7 +107,7 @@ def give(connection: Transaction, case: Case, rows: Mapping[str, list[dict[str, 
 
 def case_parameters(case: Case) -> dict[str, Any]:
     """Defaults of the default rulebook, overridden by what the case gives."""
-    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    rulebook = _default_rulebook()
     defaults = {
         **rulebook.parameters(DEFAULT_AS_OF),
         "reporting_currency": "EUR",
@@ -114,6 +115,11 @@ def case_parameters(case: Case) -> dict[str, Any]:
     }
     given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
     return {**defaults, **given}
+
+
+@cache
+def _default_rulebook() -> Rulebook:
+    return load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
 
 
 def _typed_parameter(name: str, value: Any) -> Any:
@@ -129,7 +135,7 @@ def _typed_parameter(name: str, value: Any) -> Any:
 def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Typed rows by ``layer.table``: what the case gives, and the default rulebook's tables."""
     catalog = load_catalog()
-    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    rulebook = _default_rulebook()
     rows = {
         f"rules.{name}": values
         for name, values in rulebook.tables(lambda value: value, lambda value: value).items()
