@@ -137,11 +137,11 @@ def test_a_missing_role_is_named_with_the_role_to_grant(loaded: WireCompany) -> 
 
 def test_revoked_credentials_say_how_to_get_new_ones(loaded: WireCompany) -> None:
     loaded.bigquery.tokens.revoke()
-    loaded.bigquery.tokens.refuse_grants(True)
+    loaded.bigquery.tokens.refuse_grants("Token has been expired or revoked.")
     try:
         refused(loaded, "no longer accepts the credentials", "google_cloud_default")
     finally:
-        loaded.bigquery.tokens.refuse_grants(False)
+        loaded.bigquery.tokens.refuse_grants(None)
 
 
 def by_hand(company: WireCompany, sql: str) -> None:
