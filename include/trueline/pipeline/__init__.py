@@ -3,6 +3,7 @@
 from trueline.pipeline.build import BuildStillRunning, BuildSummary, build
 from trueline.pipeline.check import GateSummary, check
 from trueline.pipeline.ingest import IngestSummary, LoadRecord, ingest, reject_load
+from trueline.pipeline.move import MoveSummary, move_history
 from trueline.pipeline.publish import PublishSummary, publish
 from trueline.pipeline.upload import UploadPlan, plan_upload
 
@@ -12,11 +13,13 @@ __all__ = [
     "GateSummary",
     "IngestSummary",
     "LoadRecord",
+    "MoveSummary",
     "PublishSummary",
     "UploadPlan",
     "build",
     "check",
     "ingest",
+    "move_history",
     "plan_upload",
     "publish",
     "reject_load",
