@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.model.catalog import build_order, load_catalog
 from trueline.paths import home
 from trueline.pipeline import move
-from trueline.settings.profile import Profile, load_profile
+from trueline.settings.profile import BigQuerySettings, Profile, load_profile
 from trueline.sources.settings import FilesSettings
 from trueline.warehouse import Work, open_warehouse
 from trueline.warehouse.duckdb import DuckDBConnection, DuckDBWarehouse
@@ -61,13 +61,6 @@ class History:
     as_of: datetime
     rows: dict[str, list[Any]]
     first_as_of: datetime
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _identity_key() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRUELINE_IDENTITY_KEY", IDENTITY_KEY)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -134,17 +127,16 @@ def _tables(warehouse: Any, keys: list[str]) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def bigquery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BigQueryServer]:
-    with BigQueryServer() as server:
-        for name, value in server.environment(tmp_path).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("TRUELINE_BIGQUERY_PROJECT", server.project)
-        yield server
-
-
-@pytest.fixture
-def target(bigquery: BigQueryServer) -> Profile:
+def target(bigquery: BigQueryServer, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    """The example profile with datasets of its own; other processes read it the same way."""
+    monkeypatch.setenv("TRUELINE_BIGQUERY_PROJECT", bigquery.project)
+    monkeypatch.setenv("TRUELINE_BIGQUERY_PREFIX", f"m{secrets.token_hex(4)}_")
     return load_profile(TARGET)
+
+
+def _prefix(target: Profile) -> str:
+    assert isinstance(target.warehouse, BigQuerySettings)
+    return target.warehouse.dataset_prefix
 
 
 def _there(target: Profile, keys: list[str]) -> dict[str, list[Any]]:
@@ -251,7 +243,7 @@ def test_killed_between_two_groups_and_run_again(history: History, target: Profi
 def test_killed_while_bigquery_goes_on_with_its_last_transaction(
     history: History, target: Profile, bigquery: BigQueryServer
 ) -> None:
-    bigquery.faults.add(do="hold", match={"statement": "insert into trueline_raw.loads "})
+    bigquery.faults.add(do="hold", match={"statement": f"insert into {_prefix(target)}raw.loads "})
     with _start(history) as killed:
         _wait_for(lambda: any(_is_held(job) for job in bigquery.jobs.newest_first()))
         os.kill(killed.pid, signal.SIGKILL)
@@ -392,9 +384,9 @@ def test_a_row_that_gets_lost_on_its_way_is_noticed(
     history: History, target: Profile, bigquery: BigQueryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose_one(mover: Any) -> None:
+        touches = f'"{_prefix(target)}raw"."touches"'
         bigquery.sql(
-            'delete from "trueline_raw"."touches" where touch_id = (select min(touch_id) '
-            'from "trueline_raw"."touches")'
+            f"delete from {touches} where touch_id = (select min(touch_id) from {touches})"
         )
 
     monkeypatch.setattr(move._Mover, "move_runs", lose_one)

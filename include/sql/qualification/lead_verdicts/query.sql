@@ -268,11 +268,12 @@ decided as (
     left join newest_verdict using (lead_key)
     left join hard_reasons using (lead_key)
     left join scores using (lead_key)
-    left join (
+    -- Always one row, also without any criterion.
+    cross join (
         select
             max(if(criterion = 'budget', weight, 0)) as weight
         from criteria
-    ) as budget on true
+    ) as budget
 
 ),
 
