@@ -9,8 +9,9 @@ import pytest
 
 from tests.end_to_end.conftest import IDENTITY_KEY
 from tests.live.findings import FINDINGS, told
-from tests.live.target import Target, fake_target, real_target, stored_tables
+from tests.live.target import Target, bill, fake_target, real_target, stored_tables
 from trueline.warehouse import Work, open_warehouse
+from trueline.windows import utc_now
 
 
 @pytest.fixture(scope="package", params=["fake", pytest.param("real", marks=pytest.mark.bigquery)])
@@ -20,7 +21,9 @@ def target(
     opened = real_target() if request.param == "real" else fake_target(tmp_path_factory.mktemp("f"))
     with opened as found, pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRUELINE_IDENTITY_KEY", IDENTITY_KEY)
+        started = utc_now()
         yield found
+        FINDINGS.looked_at.append(bill(found, started))
 
 
 @pytest.fixture(scope="package")

@@ -8,6 +8,7 @@ run removes what is left of it.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from typing import Any
 import pytest
 
 from sandbox.bigquery import BigQueryServer
-from tests.live.findings import FINDINGS
 from trueline.model.catalog import Table, load_catalog
 from trueline.paths import home
 from trueline.settings.profile import BigQuerySettings, Profile, load_profile
@@ -37,6 +37,8 @@ SKIP = (
     "(5 per query) are optional"
 )
 _FAMILY = "trueline_test_"
+# Nothing but a run's own name: somebody's product may well be called trueline_test_.
+_A_RUN = re.compile(rf"{_FAMILY}[0-9a-f]{{8}}_")
 _LIFETIME = timedelta(days=1)
 
 
@@ -126,8 +128,7 @@ def _target(
     settings = profile.settings.model_copy(update={"warehouse": warehouse})
     profile = profile.model_copy(update={"settings": settings})
     target = Target(profile, default_access(warehouse), server)
-    _delete(target, lambda name, is_old: name.startswith(_FAMILY) and is_old())
-    started = utc_now()
+    forget_killed_runs(target)
     try:
         # Made beforehand, so that what the product makes in them ends by itself too.
         for layer in {table.layer for table in load_catalog().values()} | {"snapshots"}:
@@ -135,11 +136,15 @@ def _target(
         yield target
     finally:
         prefix = warehouse.dataset_prefix
-        FINDINGS.looked_at.append(_bill(target, started))
         _delete(target, lambda name, is_old: name.startswith(prefix))
 
 
-def _bill(target: Target, since: datetime) -> str:
+def forget_killed_runs(target: Target) -> None:
+    """Delete what runs left that did not come to their end, once its tables have ended."""
+    _delete(target, lambda name, is_old: _A_RUN.match(name) is not None and is_old())
+
+
+def bill(target: Target, since: datetime) -> str:
     """What the run's queries were billed, children of scripts not counted twice."""
     from google.cloud.bigquery import QueryJob
 

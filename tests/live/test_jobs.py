@@ -66,10 +66,12 @@ def test_what_is_not_there_and_what_is_elsewhere_say_what_to_do(
     target: Target, tables: None
 ) -> None:
     prefix = target.settings.dataset_prefix
-    with pytest.raises(ConfigurationError, match="Not found: Table"):
+    with pytest.raises(ConfigurationError, match="Not found: Table") as caught:
         read(target.jobs("missing"), f"select 1 as n from {prefix}raw.nothing", {})
-    with pytest.raises(ConfigurationError, match="Not found: Dataset"):
+    assert "somebody deleted the table" in str(caught.value.fix)
+    with pytest.raises(ConfigurationError, match="Not found: Dataset") as caught:
         read(target.jobs("missing"), f"select 1 as n from {prefix}nowhere.nothing", {})
+    assert "warehouse.location says" in str(caught.value.fix)
     elsewhere = "US" if target.settings.location.lower() != "us" else "EU"
     moved = target.profile.warehouse.model_copy(update={"location": elsewhere})
     settings = target.profile.settings.model_copy(update={"warehouse": moved})

@@ -13,7 +13,7 @@ from trueline import pipeline
 from trueline.pipeline import move
 from trueline.settings.profile import load_profile
 
-ROWS_AT_ONCE = 400
+ROWS_AT_ONCE = 600
 
 
 def main() -> None:

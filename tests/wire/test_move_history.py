@@ -184,7 +184,10 @@ def test_what_happens_to_the_old_warehouse_meanwhile_moves_later(
     history: History, target: Profile, tmp_path: Path
 ) -> None:
     old = _copy(history, tmp_path)
-    pipeline.move_history(old, target, sources=("hubspot",))
+    with pytest.MonkeyPatch.context() as patch:
+        # One load alone is larger than this, so it goes in parts.
+        patch.setattr(move, "ROWS_AT_ONCE", 60)
+        pipeline.move_history(old, target, sources=("hubspot",))
     with open_warehouse(target, Work("look", "look")) as warehouse:
         sources = warehouse.query("select distinct source from raw.loads")
         loads = warehouse.query(

@@ -138,7 +138,8 @@ def _not_found(
 ) -> TruelineError | None:
     if error.code != 404 and reason != "notFound":
         return None
-    if "location" in text or "Dataset" in text:
+    # Every such text ends in "was not found in location EU".
+    if "Not found: Table" not in text:
         return ConfigurationError(
             f"{text}",
             fix=f"warehouse.location says {settings.location}. A dataset's location never changes: "
