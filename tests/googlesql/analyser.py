@@ -20,7 +20,7 @@ from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as node_kinds
 
 from tests.googlesql.engine import Engine, GoogleSqlError
-from tests.googlesql.resolved import attribute, function_name, innermost, offset, walk
+from tests.googlesql.resolved import attribute, function_name, innermost, kind, offset, walk
 
 NOT_IN_BIGQUERY = (
     "UUID_TYPE",
@@ -80,12 +80,17 @@ _TABLE_OPTIONS = {
     "labels": None,
     "primary_key": None,
 }
+# ``?`` parameters are recorded as _1, _2 …
+_POSITION = re.compile(r"_\d+")
 _PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One resolved function call: its name, result type, argument types and place (or 1:1)."""
+    """One resolved function call: its name, result type, argument types and place (or 1:1).
+
+    A cast, also one that the language makes by itself, is a call of ``$cast``.
+    """
 
     name: str
     result_type: str
@@ -129,14 +134,14 @@ class Analyser:
             projects: Names that may stand before a dataset.
         """
         self._engine = engine
-        language = _language(engine)
+        language = language_options(engine)
         self._language = language
-        self._options = _analyser_options(language, parameters)
+        self._options = analyser_options(language, parameters)
         self._lenient_options = options.AnalyzerOptionsProto()
         self._lenient_options.CopyFrom(self._options)
         self._lenient_options.allow_undeclared_parameters = True
         request = service.RegisterCatalogRequest(
-            simple_catalog=_catalog(language, tables, projects)
+            simple_catalog=simple_catalog(language, tables, projects)
         )
         answer = engine.call("RegisterCatalog", request, service.RegisterResponse)
         self._catalog_id = answer.registered_id
@@ -226,7 +231,7 @@ def type_name(proto: types.TypeProto) -> str:
     return _TYPE_NAMES.get(proto.type_kind) or types.TypeKind.Name(proto.type_kind)
 
 
-def _language(engine: Engine) -> options.LanguageOptionsProto:
+def language_options(engine: Engine) -> options.LanguageOptionsProto:
     everything = engine.call(
         "GetLanguageOptions",
         service.LanguageOptionsRequest(maximum_features=True),
@@ -240,6 +245,7 @@ def _language(engine: Engine) -> options.LanguageOptionsProto:
         enabled_language_features=[
             *(on for on in everything.enabled_language_features if on not in switched_off),
             public.FEATURE_INTERVAL_TYPE,
+            public.FEATURE_CREATE_VIEWS_WITH_COLUMN_OPTIONS,
         ],
     )
     language.supported_statement_kinds.extend(
@@ -248,7 +254,7 @@ def _language(engine: Engine) -> options.LanguageOptionsProto:
     return language
 
 
-def _analyser_options(
+def analyser_options(
     language: options.LanguageOptionsProto, parameters: Mapping[str, str]
 ) -> options.AnalyzerOptionsProto:
     analyser = options.AnalyzerOptionsProto(
@@ -258,8 +264,13 @@ def _analyser_options(
         prune_unused_columns=False,
         parse_location_record_type=public.PARSE_LOCATION_RECORD_FULL_NODE_SCOPE,
     )
-    for name, type_text in parameters.items():
-        analyser.query_parameters.add(name=name.lower(), type=type_proto(type_text))
+    if parameters and all(_POSITION.fullmatch(name) for name in parameters):
+        analyser.parameter_mode = public.PARAMETER_POSITIONAL
+        for name in sorted(parameters, key=lambda name: int(name[1:])):
+            analyser.positional_query_parameters.append(type_proto(parameters[name]))
+    else:
+        for name, type_text in parameters.items():
+            analyser.query_parameters.add(name=name.lower(), type=type_proto(type_text))
     allowed = analyser.allowed_hints_and_options
     allowed.disallow_unknown_options = True
     for name, option_type in _TABLE_OPTIONS.items():
@@ -269,10 +280,10 @@ def _analyser_options(
     return analyser
 
 
-def _catalog(
+def simple_catalog(
     language: options.LanguageOptionsProto,
     tables: Mapping[str, Sequence[tuple[str, str]]],
-    projects: Iterable[str],
+    projects: Iterable[str] = (),
 ) -> catalog.SimpleCatalogProto:
     root = catalog.SimpleCatalogProto(name="root")
     root.builtin_function_options.language_options.CopyFrom(language)
@@ -320,17 +331,19 @@ def _output_columns(statement: Message) -> tuple[tuple[str, str], ...]:
 
 
 def _calls(statement: Message, sql: str) -> Iterator[Call]:
-    """Every function call of the statement."""
+    """Every function call and cast of the statement."""
     for node in walk(statement):
-        name = function_name(node)
+        if kind(node) == "Cast":
+            name, arguments = "$cast", [attribute(node, "expr")]
+        else:
+            name, arguments = function_name(node), attribute(node, "argument_list")
         if name:
             line, column = place(sql, offset(node))
             yield Call(
                 name=name,
                 result_type=type_name(attribute(node, "type")),
                 argument_types=tuple(
-                    type_name(attribute(innermost(each), "type"))
-                    for each in attribute(node, "argument_list")
+                    type_name(attribute(innermost(each), "type")) for each in arguments
                 ),
                 line=line,
                 column=column,

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import trueline
-from tests.googlesql.analyser import Analysis, Call, InvalidSqlError
+from tests.googlesql.analyser import Analysis, InvalidSqlError
 from tests.googlesql.checks import Checker, Origin, Problem, Report, TableShape, shape_of
 from tests.googlesql.engine_rules import refusals
 from tests.googlesql.inline import inline_statements
 from tests.googlesql.scripts import check_script
 from tests.googlesql.table_rules import requires_partition_filter, table_refusals
+from tests.googlesql.type_rules import difference
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
@@ -27,9 +28,6 @@ from trueline.warehouse import statements
 from trueline.warehouse.ddl import create_table_sql
 
 _SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
-_INEXACT_IN_NUMERIC = {"$divide", "safe_divide", "ieee_divide", "avg"}
-_DATE_ONLY = {"date_trunc", "date_add", "date_sub", "date_diff"}
-_JSON_DIFFERS = {"FLOAT64", "NUMERIC", "TIMESTAMP"}
 
 
 def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = True) -> Report:
@@ -182,29 +180,9 @@ def _misfits(
 
 def _differing_calls(analysis: Analysis, origin: Origin) -> Iterator[Problem]:
     for call in analysis.calls:
-        message = _difference(call)
+        message = difference(call)
         if message:
             yield origin.problem(call.line, call.column, message)
-
-
-def _difference(call: Call) -> str | None:
-    """Calls that both engines accept and answer differently, known by their types alone."""
-    if call.name in _INEXACT_IN_NUMERIC and call.result_type == "NUMERIC":
-        return (
-            f"{call.name.lstrip('$')} of NUMERIC goes through DOUBLE on DuckDB: divide outside "
-            "SQL, or in integers with div()"
-        )
-    if call.name in _DATE_ONLY and call.argument_types[:1] != ("DATE",):
-        return (
-            f"{call.name} of {call.argument_types[0]} becomes a DATE on DuckDB: use "
-            f"{call.name.replace('date_', 'timestamp_')}"
-        )
-    if call.name == "to_json_string" and _JSON_DIFFERS & set(call.argument_types):
-        return (
-            f"to_json_string of {', '.join(call.argument_types)} is written differently by the "
-            "two engines: cast to STRING or INT64 first"
-        )
-    return None
 
 
 def _shown(path: Path | None) -> str:
