@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo up test lint soak bench clean distclean docs lock
+.PHONY: help setup demo up test test-bigquery lint soak bench clean distclean docs lock
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,7 +30,10 @@ up: $(STAMP) ## Airflow's pages and the sandbox on 127.0.0.1, until Ctrl-C
 	@$(BIN)/python -m demo up
 
 test: $(STAMP) ## all tests, under twelve minutes
-	@$(BIN)/python -m pytest -m "not soak"
+	@$(BIN)/python -m pytest -m "not soak and not bigquery"
+
+test-bigquery: $(STAMP) ## the same against a real BigQuery project, if TRUELINE_TEST_BIGQUERY_PROJECT says which
+	@$(BIN)/python -m pytest -m bigquery tests/live
 
 soak: $(STAMP) ## long fault runs
 	@$(BIN)/python -m pytest -m soak

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import cost_verb, sql_verbs
+from trueline.cli import cost_verb, move_verb, sql_verbs
 from trueline.cli.output import Format, emit
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.redaction import RedactingFilter, redact
@@ -30,6 +30,7 @@ key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed pe
 app.add_typer(sql_verbs.app, name="sql")
 app.add_typer(key_app, name="key")
 app.command()(cost_verb.cost)
+app.command("move-history")(move_verb.move_history)
 
 ProfileOption = Annotated[
     Path | None,

@@ -4,6 +4,7 @@ from trueline.pipeline.build import BuildStillRunning, BuildSummary, build
 from trueline.pipeline.check import GateSummary, check
 from trueline.pipeline.ingest import IngestSummary, ingest, reject_load
 from trueline.pipeline.load_records import LoadRecord
+from trueline.pipeline.move import MoveSummary, move_history
 from trueline.pipeline.publish import PublishSummary, publish
 from trueline.pipeline.upload import UploadPlan, plan_upload
 
@@ -13,11 +14,13 @@ __all__ = [
     "GateSummary",
     "IngestSummary",
     "LoadRecord",
+    "MoveSummary",
     "PublishSummary",
     "UploadPlan",
     "build",
     "check",
     "ingest",
+    "move_history",
     "plan_upload",
     "publish",
     "reject_load",

@@ -104,7 +104,7 @@ def ingest(
     work = Work(
         "ingest", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}", run_label, {"source": source_name}
     )
-    run_folder = _new_run_folder(profile.data_folder / "runs")
+    run_folder = new_run_folder(profile.data_folder / "runs")
     try:
         with open_warehouse(profile, work, client=client) as warehouse:
             warehouse.ensure_tables(load_catalog().values())
@@ -154,7 +154,7 @@ def _told(summary: IngestSummary) -> IngestSummary:
     return summary
 
 
-def _new_run_folder(parent: Path) -> Path:
+def new_run_folder(parent: Path) -> Path:
     """A folder for this pull alone; what killed pulls left behind is removed first.
 
     Downloads hold clear personal values: they must not outlive the run, however it ended.

@@ -20,6 +20,11 @@ class ProfileKeys:
     def _keys(self) -> IdentityKeys:
         return IdentityKeys(load_identity_key(self._key_file), region=self.phone_region)
 
+    @property
+    def key_id(self) -> str:
+        """Tells which secret it is, without telling the secret."""
+        return self._keys.key_id
+
     def email(self, value: str) -> str | None:
         return self._keys.email(value)
 

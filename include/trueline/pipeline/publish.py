@@ -61,8 +61,15 @@ def publish(profile: Profile, *, run_label: str = "", client: Any = None) -> Pub
     with open_warehouse(profile, work, client=client) as warehouse:
         tables = published_tables()
         warehouse.ensure_tables(tables)
+        # A history that was moved here brings the runs that made it, but not their tables.
         newest = warehouse.query(
-            "select run_id, as_of, rules_version from ops.runs order by built_at desc limit 1"
+            """
+            select run_id, as_of, rules_version
+            from ops.runs
+            where run_id in (select run_id from ops.run_tables)
+            order by built_at desc
+            limit 1
+            """
         )
         if not newest:
             raise PermanentError("Nothing was built yet.", fix="Run build first.")

@@ -115,6 +115,10 @@ class Warehouse(Protocol):
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
 
+    def wait_for_killed(self) -> None:
+        """Wait for what a killed run of the same task may have left going on."""
+        ...
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Estimate what rebuilding the tables reads, say it, refuse it over the budget."""
         ...

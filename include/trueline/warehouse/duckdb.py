@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import duckdb
 
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
+from trueline.model.parameters import HISTORY_START
 from trueline.settings.profile import DuckDBSettings
 from trueline.warehouse import statements
 from trueline.warehouse.base import QualityAccess, Rows, Staging
@@ -86,10 +87,8 @@ class DuckDBConnection:
     def _run(self, sql: str, params: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
         statement_log.debug("%s", sql)
         text = to_duckdb(sql)
-        # DuckDB refuses parameters that the statement does not use.
-        used = {name: value for name, value in (params or {}).items() if f"${name}" in text}
         try:
-            return self.raw.execute(text, used)
+            return self.raw.execute(text, _used(text, params))
         except duckdb.ConstraintException as error:
             # The message names table and column; it would name the value too.
             told = str(error).partition("\n")[0].partition('"')[0].strip()
@@ -185,6 +184,27 @@ class DuckDBWarehouse(DuckDBConnection):
     def append(self, staging: Staging) -> None:
         for table, place in staging.waiting():
             self.home_of(table.layer).execute(to_duckdb(statements.append_rows(table, place)))
+
+    def rows_of_loads(
+        self, table: Table, load_ids: Sequence[str], rows_at_once: int
+    ) -> Iterator[pa.RecordBatch]:
+        """What some loads brought, in batches; nothing else may be asked until they are read.
+
+        Args:
+            load_ids: Sorted.
+        """
+        text = to_duckdb(statements.rows_of_loads(table))
+        params = {
+            "history_start": HISTORY_START,
+            "load_ids": list(load_ids),
+            "first_load": load_ids[0],
+            "last_load": load_ids[-1],
+        }
+        relation = self.home_of(table.layer).sql(text, params=_used(text, params))
+        yield from relation.to_arrow_reader(rows_at_once)
+
+    def wait_for_killed(self) -> None:
+        """Nothing outlives its process here."""
 
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Reading costs nothing here but time."""
@@ -364,6 +384,11 @@ def _point_to(link: Path, target: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     fresh.replace(link)
+
+
+def _used(text: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """DuckDB refuses parameters that the statement does not use."""
+    return {name: value for name, value in (params or {}).items() if f"${name}" in text}
 
 
 def _quoted(path: Path) -> str:

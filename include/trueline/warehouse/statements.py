@@ -23,6 +23,22 @@ def append_rows(table: Table, place: str) -> str:
     return f"insert into {table.key} ({columns}) select {columns} from {place}"
 
 
+def rows_of_loads(table: Table) -> str:
+    """The rows that some loads brought; their ids are sorted, so a range finds them quickly."""
+    return (
+        f"select {_columns(table)} from {table.key} where {table.from_day('@history_start')} "
+        "and load_id between @first_load and @last_load and load_id in unnest(@load_ids)"
+    )
+
+
+def count_by_load(table: Table) -> str:
+    """How many rows each load brought."""
+    return (
+        f"select load_id, count(*) as row_count from {table.key} "
+        f"where {table.from_day('@history_start')} group by load_id"
+    )
+
+
 def keep_round(table: Table) -> str:
     """The next round of a repeated query, in a temporary table."""
     return f"create temp table {_round(table)} as\n{table.query}"
@@ -75,6 +91,10 @@ def all_statements() -> dict[str, str]:
     for table in catalog.values():
         if table.layer == "rules":
             found[f"delete_rules_version {table.key}"] = delete_rules_version(table)
+        if table.layer == "raw":
+            found[f"count_by_load {table.key}"] = count_by_load(table)
+        if table.layer in ("raw", "raw_restricted"):
+            found[f"rows_of_loads {table.key}"] = rows_of_loads(table)
     return found
 
 

@@ -144,7 +144,8 @@ def _limits(failure: Failure, settings: BigQuerySettings) -> TruelineError | Non
 def _not_found(failure: Failure, settings: BigQuerySettings) -> TruelineError | None:
     if failure.code != 404 and failure.reason != "notFound":
         return None
-    if "location" in failure.text or "Dataset" in failure.text:
+    # Every such text ends in "was not found in location EU".
+    if "Not found: Table" not in failure.text:
         return ConfigurationError(
             f"{failure.told}",
             fix=f"warehouse.location says {settings.location}. A dataset's location never changes: "

@@ -99,6 +99,18 @@ class Jobs:
             fix="Start a new run.",
         )
 
+    def wait_for_killed(self) -> None:
+        """Wait for jobs that a killed run of the same task sent: BigQuery goes on without it."""
+        mine = {"app": self.labels["app"], "task": self.labels["task"]}
+        for state in ("pending", "running"):
+            for found in self.access.client.list_jobs(state_filter=state):
+                # Jobs of every kind are listed, each of a class of its own.
+                job: Any = found
+                if mine.items() <= (job.labels or {}).items():
+                    log.info("waiting for %s, which a killed run left", job.job_id)
+                    # How it ends is seen in the tables.
+                    self._failure(job)
+
     def estimate(
         self, sql: str, values: Mapping[str, Any], *, destination: str | None = None
     ) -> int:

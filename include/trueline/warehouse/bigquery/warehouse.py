@@ -59,6 +59,9 @@ class BigQueryWarehouse:
         with transaction(self.jobs, f"commit_{self._transactions}") as found:
             yield found
 
+    def wait_for_killed(self) -> None:
+        self.jobs.wait_for_killed()
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         place = own_place(self.settings)
 
