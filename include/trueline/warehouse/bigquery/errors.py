@@ -28,6 +28,9 @@ _ABOUT_NAMES = re.compile(
     r"|No matching signature|Query exceeded limit|Cannot query over table|Transaction is aborted"
     r"|Query parameter|Quota exceeded|Exceeded rate limits|Required field|Too many partitions"
 )
+_CONCURRENT = re.compile(
+    r"aborted due to concurrent update|Could not serialize access|Already Exists: Table"
+)
 _PERMISSION = re.compile(r"\b(bigquery\.[\w.]+) permission")
 _ROLES = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project",
@@ -179,7 +182,7 @@ def _over_budget(
 def _concurrent(
     error: Any, reason: str, text: str, settings: BigQuerySettings
 ) -> TruelineError | None:
-    if "aborted due to concurrent update" not in text and "Could not serialize access" not in text:
+    if not _CONCURRENT.search(text):
         return None
     return RetriableError(
         f"Another run changed the same table at the same time; this one was undone. {text}",
