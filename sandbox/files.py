@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sandbox.ga4_export import write_ga4_export
 from sandbox.server.hubspot_records import CONTACT_PROPERTIES, DEAL_PROPERTIES, Records
 from sandbox.server.site_tag import SiteTag, jsonl
 from sandbox.world import World
@@ -154,4 +155,5 @@ def write_world(world: World, folder: Path) -> list[str]:
         told.append(_write_csv(folder / name, header, rows))
     (folder / "truth.jsonl").write_bytes(jsonl(_truth(world)))
     told.append(f"truth.jsonl: {len(world.tag_events) + len(world.leads)} rows")
+    told += write_ga4_export(world, folder / "ga4")
     return told

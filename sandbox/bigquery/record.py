@@ -18,15 +18,16 @@ class Record:
     - ``request``: method, path, query, body, status, response;
     - ``statement``: job_id, sql, parameters (name → type), temporary (tables of the script),
       catalog (a number);
-    - ``catalog``: catalog (its number), tables (``dataset.table`` → columns): what there was
-      when the statements of that number ran.
+    - ``catalog``: catalog (its number), tables (``dataset.table`` → columns), filtered_by (the
+      partition column of those that may not be read without a filter on it): what there was when
+      the statements of that number ran.
     """
 
     def __init__(self, store: Store, path: Path | None = None) -> None:
         self._store, self._path = store, path
         self._lock = threading.Lock()
         self._lines: list[dict[str, Any]] = []
-        self._catalog: dict[str, Any] | None = None
+        self._catalog: tuple[dict[str, Any], dict[str, str | None]] | None = None
         self._number = 0
 
     def request(
@@ -62,11 +63,23 @@ class Record:
                 f"{table.dataset_id}.{table.table_id}": _columns(table.fields)
                 for table in self._store.tables.values()
             }
+            filtered_by = {
+                f"{table.dataset_id}.{table.table_id}": table.partition_column()
+                for table in self._store.tables.values()
+                if table.requires_filter()
+            }
         with self._lock:
-            if tables != self._catalog:
-                self._catalog = tables
+            if (tables, filtered_by) != self._catalog:
+                self._catalog = tables, filtered_by
                 self._number += 1
-                self._write({"kind": "catalog", "catalog": self._number, "tables": tables})
+                self._write(
+                    {
+                        "kind": "catalog",
+                        "catalog": self._number,
+                        "tables": tables,
+                        "filtered_by": filtered_by,
+                    }
+                )
         self._add(
             {
                 "kind": "statement",

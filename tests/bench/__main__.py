@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from tests.bench import cost
 from tests.end_to_end.conftest import IDENTITY_KEY, PREFIXES, Company, profile_in, served
 
 RUNS = 5
@@ -29,6 +30,7 @@ def main() -> None:
         _print("the demo's world", f"{len(world.tag_events):,} tag events, 90 days")
         _ingest(company)
         _build(company)
+        cost.bench(company.profile)
     _dag_import()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     _print("peak memory of this process (world and pipeline)", f"{peak:,.0f} MB")

@@ -25,7 +25,8 @@ def main() -> int:
         print(problem)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(report.checked.items()))
     print(
-        f"GoogleSQL checked {report.checked.total()} statements ({counts}): "
+        f"GoogleSQL checked {report.checked.total()} statements ({counts}) and in them "
+        f"{report.reads} reads of partitioned tables: "
         f"{len(report.problems)} problems, {time.monotonic() - started:.1f} s"
     )
     if not report.checked.total():

@@ -7,11 +7,10 @@ unproven, and so do the features in :data:`NOT_IN_BIGQUERY`, a judgement: Google
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from google.protobuf import descriptor  # noqa: TID253 - small, and no DAG imports this
-from google.protobuf.message import Message  # noqa: TID253
+from google.protobuf.message import Message  # noqa: TID253 - small, and no DAG imports this
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.proto import options_pb2 as options
 from zetasql.wasi._pb2.zetasql.proto import simple_catalog_pb2 as catalog
@@ -21,6 +20,7 @@ from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_node_kind_pb2 as node_kinds
 
 from tests.googlesql.engine import Engine, GoogleSqlError
+from tests.googlesql.resolved import attribute, function_name, innermost, kind, offset, walk
 
 NOT_IN_BIGQUERY = (
     "UUID_TYPE",
@@ -49,6 +49,7 @@ NOT_IN_BIGQUERY = (
     "ARRAY_GREATEST_LEAST",
     "NESTED_UPDATE_DELETE_WITH_OFFSET",
     "ARRAY_ELEMENTS_WITH_SET",
+    "JSON_TYPE_COMPARISON",
 )
 
 _TYPE_KINDS = {
@@ -67,12 +68,15 @@ _TYPE_KINDS = {
     "INTERVAL": types.TYPE_INTERVAL,
 }
 _TYPE_NAMES = {kind: name for name, kind in _TYPE_KINDS.items()}
+# As BigQuery's API names them.
+_LEGACY_TYPE_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 _TABLE_OPTIONS = {
     "description": "STRING",
     "friendly_name": "STRING",
     "partition_expiration_days": "FLOAT64",
     "require_partition_filter": "BOOL",
     "expiration_timestamp": "TIMESTAMP",
+    "location": "STRING",
     "labels": None,
     "primary_key": None,
 }
@@ -81,7 +85,10 @@ _PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One resolved function call: its name, result type, argument types and place (or 1:1)."""
+    """One resolved function call: its name, result type, argument types and place (or 1:1).
+
+    A cast, also one that the language makes by itself, is a call of ``$cast``.
+    """
 
     name: str
     result_type: str
@@ -96,6 +103,7 @@ class Analysis:
 
     columns: tuple[tuple[str, str], ...]
     calls: tuple[Call, ...]
+    statement: Message
 
 
 class InvalidSqlError(Exception):
@@ -114,15 +122,25 @@ class Analyser:
         engine: Engine,
         tables: Mapping[str, Sequence[tuple[str, str]]],
         parameters: Mapping[str, str],
+        projects: Iterable[str] = (),
     ) -> None:
-        """``tables``: ``dataset.table`` to (column, type) pairs; ``parameters``: name to type."""
+        """Register the tables.
+
+        Args:
+            tables: ``dataset.table`` to (column, type) pairs.
+            parameters: Name to type.
+            projects: Names that may stand before a dataset.
+        """
         self._engine = engine
-        language = _language(engine)
-        self._options = _analyser_options(language, parameters)
+        language = language_options(engine)
+        self._language = language
+        self._options = analyser_options(language, parameters)
         self._lenient_options = options.AnalyzerOptionsProto()
         self._lenient_options.CopyFrom(self._options)
         self._lenient_options.allow_undeclared_parameters = True
-        request = service.RegisterCatalogRequest(simple_catalog=_catalog(language, tables))
+        request = service.RegisterCatalogRequest(
+            simple_catalog=simple_catalog(language, tables, projects)
+        )
         answer = engine.call("RegisterCatalog", request, service.RegisterResponse)
         self._catalog_id = answer.registered_id
 
@@ -145,20 +163,58 @@ class Analyser:
             answer = self._engine.call("Analyze", request, service.AnalyzeResponse)
         except GoogleSqlError as error:
             raise _invalid(str(error)) from None
-        statement = _innermost(answer.resolved_statement)
-        return Analysis(_output_columns(statement), tuple(_calls(statement, sql)))
+        statement = innermost(answer.resolved_statement)
+        return Analysis(_output_columns(statement), tuple(_calls(statement, sql)), statement)
+
+    def parse_script(self, sql: str) -> list[Message]:
+        """The statements of a script, parsed and not yet resolved.
+
+        Raises:
+            InvalidSqlError: the text is not a script.
+        """
+        request = service.ParseRequest(sql_statement=sql, options=self._language, allow_script=True)
+        try:
+            answer = self._engine.call("Parse", request, service.ParseResponse)
+        except GoogleSqlError as error:
+            raise _invalid(str(error)) from None
+        return list(answer.parsed_script.statement_list_node.statement_list)
+
+
+def place(sql: str, byte: int | None) -> tuple[int, int]:
+    """1-based line and column of a byte of the statement; 1:1 where it is not known."""
+    before = sql.encode()[: byte or 0].decode()
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
 
 
 def type_proto(name: str) -> types.TypeProto:
-    """``ARRAY<STRING>`` and the like, as the analyser's own type."""
+    """``ARRAY<STRUCT<day DATE, spend NUMERIC>>`` and the like, as the analyser's own type."""
     proto = types.TypeProto()
-    name = name.strip().upper()
-    if name.startswith("ARRAY<") and name.endswith(">"):
+    name = name.strip()
+    kind, _, inner = name.partition("<")
+    if kind.upper() == "ARRAY":
         proto.type_kind = types.TYPE_ARRAY
-        proto.array_type.element_type.CopyFrom(type_proto(name[len("ARRAY<") : -1]))
+        proto.array_type.element_type.CopyFrom(type_proto(inner[:-1]))
+    elif kind.upper() == "STRUCT":
+        proto.type_kind = types.TYPE_STRUCT
+        proto.struct_type.SetInParent()
+        for each in _split_fields(inner[:-1]):
+            field_name, _, field_type = each.strip().partition(" ")
+            proto.struct_type.field.add(field_name=field_name, field_type=type_proto(field_type))
     else:
-        proto.type_kind = _TYPE_KINDS[name]
+        name = name.upper()
+        proto.type_kind = _TYPE_KINDS[_LEGACY_TYPE_NAMES.get(name, name)]
     return proto
+
+
+def _split_fields(text: str) -> Iterator[str]:
+    """``a STRING, b ARRAY<STRUCT<c DATE, d DATE>>`` at its outer commas."""
+    start = depth = 0
+    for position, character in enumerate(text):
+        depth += (character == "<") - (character == ">")
+        if character == "," and depth == 0:
+            yield text[start:position]
+            start = position + 1
+    yield text[start:]
 
 
 def type_name(proto: types.TypeProto) -> str:
@@ -173,7 +229,7 @@ def type_name(proto: types.TypeProto) -> str:
     return _TYPE_NAMES.get(proto.type_kind) or types.TypeKind.Name(proto.type_kind)
 
 
-def _language(engine: Engine) -> options.LanguageOptionsProto:
+def language_options(engine: Engine) -> options.LanguageOptionsProto:
     everything = engine.call(
         "GetLanguageOptions",
         service.LanguageOptionsRequest(maximum_features=True),
@@ -195,7 +251,7 @@ def _language(engine: Engine) -> options.LanguageOptionsProto:
     return language
 
 
-def _analyser_options(
+def analyser_options(
     language: options.LanguageOptionsProto, parameters: Mapping[str, str]
 ) -> options.AnalyzerOptionsProto:
     analyser = options.AnalyzerOptionsProto(
@@ -216,21 +272,36 @@ def _analyser_options(
     return analyser
 
 
-def _catalog(
-    language: options.LanguageOptionsProto, tables: Mapping[str, Sequence[tuple[str, str]]]
+def simple_catalog(
+    language: options.LanguageOptionsProto,
+    tables: Mapping[str, Sequence[tuple[str, str]]],
+    projects: Iterable[str] = (),
 ) -> catalog.SimpleCatalogProto:
     root = catalog.SimpleCatalogProto(name="root")
     root.builtin_function_options.language_options.CopyFrom(language)
-    datasets: dict[str, catalog.SimpleCatalogProto] = {}
     for path, columns in tables.items():
-        dataset, name = path.split(".")
-        if dataset not in datasets:
-            datasets[dataset] = root.catalog.add(name=dataset)
-        table = datasets[dataset].table.add(name=name, full_name=path)
+        *above, name = path.split(".")
+        table = simple_table.SimpleTableProto(name=name, full_name=path)
         table.column.extend(
             simple_table.SimpleColumnProto(name=column, type=type_proto(type_text))
             for column, type_text in columns
         )
+        if above:
+            _inside(root, above).table.append(table)
+        # A path in one pair of back-quotes is one name.
+        for quoted in (path, *(f"{project}.{path}" for project in projects)):
+            root.table.add().CopyFrom(table)
+            root.table[-1].name = quoted
+    datasets = list(root.catalog)
+    for project in projects:
+        root.catalog.add(name=project).catalog.extend(datasets)
+    return root
+
+
+def _inside(root: catalog.SimpleCatalogProto, path: Iterable[str]) -> catalog.SimpleCatalogProto:
+    for name in path:
+        found = next((each for each in root.catalog if each.name == name), None)
+        root = found if found is not None else root.catalog.add(name=name)
     return root
 
 
@@ -242,50 +313,30 @@ def _invalid(text: str) -> InvalidSqlError:
     return InvalidSqlError(int(place[1]), int(place[2]), message[: place.start()])
 
 
-def _innermost(message: Message) -> Message:
-    """AnyResolved…Proto is a chain of oneofs; the last link is the node itself."""
-    while message.DESCRIPTOR.oneofs:
-        chosen = message.WhichOneof("node")
-        if chosen is None:
-            break
-        message = getattr(message, chosen)
-    return message
-
-
 def _output_columns(statement: Message) -> tuple[tuple[str, str], ...]:
     """Columns of a query or of a CREATE TABLE; none for any other statement."""
-    found: Message | None = statement
-    while found is not None:
-        fields = found.DESCRIPTOR.fields_by_name
-        if "output_column_list" in fields:
-            return tuple((c.name, type_name(c.column.type)) for c in found.output_column_list)
-        if "column_definition_list" in fields:
-            return tuple((c.name, type_name(c.type)) for c in found.column_definition_list)
-        found = found.parent if "parent" in fields else None
-    return ()
+    output = attribute(statement, "output_column_list")
+    if output is not None:
+        return tuple((each.name, type_name(each.column.type)) for each in output)
+    defined = attribute(statement, "column_definition_list") or ()
+    return tuple((each.name, type_name(each.type)) for each in defined)
 
 
-def _calls(node: Message, sql: str) -> Iterator[Call]:
-    """Every function call below ``node``."""
-    if node.DESCRIPTOR.name == "ResolvedFunctionCallBaseProto":
-        start = node.parent.parent.parse_location_range.start
-        before = sql.encode()[:start].decode()
-        yield Call(
-            name=node.function.name.rpartition(":")[2],
-            result_type=type_name(node.parent.type),
-            argument_types=tuple(type_name(_expression_type(each)) for each in node.argument_list),
-            line=before.count("\n") + 1,
-            column=len(before) - (before.rfind("\n") + 1) + 1,
-        )
-    for field, value in node.ListFields():
-        if field.type == descriptor.FieldDescriptor.TYPE_MESSAGE:
-            for child in value if field.is_repeated else [value]:
-                if not isinstance(child, types.TypeProto):
-                    yield from _calls(child, sql)
-
-
-def _expression_type(expression: Message) -> types.TypeProto:
-    node: Message = _innermost(expression)
-    while "type" not in node.DESCRIPTOR.fields_by_name:
-        node = node.parent
-    return node.type
+def _calls(statement: Message, sql: str) -> Iterator[Call]:
+    """Every function call and cast of the statement."""
+    for node in walk(statement):
+        if kind(node) == "Cast":
+            name, arguments = "$cast", [attribute(node, "expr")]
+        else:
+            name, arguments = function_name(node), attribute(node, "argument_list")
+        if name:
+            line, column = place(sql, offset(node))
+            yield Call(
+                name=name,
+                result_type=type_name(attribute(node, "type")),
+                argument_types=tuple(
+                    type_name(attribute(innermost(each), "type")) for each in arguments
+                ),
+                line=line,
+                column=column,
+            )

@@ -1,61 +1,33 @@
 """Every SQL statement of the product against the analyser, and the promises it cannot know.
 
-Beyond "it analyses": a query's output fits its table column by column, partition and cluster keys
-are ones that BigQuery takes, and nothing is computed in a type for which the two engines differ.
+Beyond "it analyses": no partitioned table is read without a filter that prunes it, a query's output
+fits its table column by column, BigQuery takes the tables themselves, and nothing is computed in a
+type for which the two engines differ.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
-import sqlglot
-from sqlglot import exp
-
 import trueline
-from tests.googlesql.analyser import Analyser, Analysis, Call, InvalidSqlError
-from tests.googlesql.engine import Engine
+from tests.googlesql.analyser import Analysis, InvalidSqlError
+from tests.googlesql.checks import Checker, Origin, Problem, Report, TableShape, shape_of
+from tests.googlesql.engine_rules import refusals
 from tests.googlesql.inline import inline_statements
+from tests.googlesql.scripts import check_script
+from tests.googlesql.table_rules import requires_partition_filter, table_refusals
+from tests.googlesql.type_rules import difference
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import PARAMETERS
 from trueline.quality.runner import batch_query
-from trueline.quality.suites import Suite, load_suites
+from trueline.quality.suites import Expectation, Suite, load_suites
+from trueline.warehouse import statements
 from trueline.warehouse.ddl import create_table_sql
-from trueline.warehouse.statements import all_statements
 
-MAX_CLUSTER_COLUMNS = 4
 _SOME_MOMENT = datetime(2026, 11, 20, 6, tzinfo=UTC)
-_CLUSTER_TYPES = {"STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP"}
-_TRUNCATED_TYPES = {"timestamp_trunc": "TIMESTAMP", "date_trunc": "DATE"}
-_INEXACT_IN_NUMERIC = {"$divide", "safe_divide", "ieee_divide", "avg"}
-_DATE_ONLY = {"date_trunc", "date_add", "date_sub", "date_diff"}
-_JSON_DIFFERS = {"FLOAT64", "NUMERIC", "TIMESTAMP"}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One refusal, at a place an editor can jump to."""
-
-    path: str
-    line: int
-    column: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.message}"
-
-
-@dataclass(slots=True)
-class Report:
-    """What was checked, by kind of statement, and what was wrong."""
-
-    checked: Counter[str] = field(default_factory=Counter)
-    problems: list[Problem] = field(default_factory=list)
 
 
 def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = True) -> Report:
@@ -64,153 +36,132 @@ def check(sql_dir: Path, suites_dir: Path | None = None, *, generated: bool = Tr
     Args:
         sql_dir: Folder of ``<layer>/<table>/{table.yaml, query.sql}``.
         suites_dir: Folder of the Great Expectations suites, whose row queries are SQL too.
-        generated: Also check what the product itself says to BigQuery: DDL, generated statements
-            and those that stand in its Python code.
+        generated: Also check what the product itself says to BigQuery: generated statements and
+            scripts, and those that stand in its Python code.
 
     Raises:
         trueline.errors.ConfigurationError: a table.yaml or a suite cannot be read.
     """
     tables = load_catalog(sql_dir)
-    columns = {key: _columns(table) for key, table in tables.items()}
-    analyser = Analyser(_engine(), columns, PARAMETERS)
     report = Report()
+    shapes = {key: shape_of(table) for key, table in tables.items()}
+    checker = Checker(shapes, PARAMETERS, report)
     for table in tables.values():
-        _check_keys(table, sql_dir, report)
+        if table.kind != "report":
+            _check_table(table, sql_dir, checker)
         if table.query is not None:
-            _check_query(table, analyser, report)
+            _check_query(table, checker)
     for suite in load_suites(suites_dir) if suites_dir else []:
-        _check_suite(suite, tables, analyser, report)
+        _check_suite(suite, tables, checker)
     if generated:
-        _check_ddl(tables, analyser, report)
-        _check_statements(analyser, report)
-        _check_inline(Path(trueline.__file__).parent, analyser, report)
+        _check_statements(checker)
+        _check_inline(Path(trueline.__file__).parent, checker)
+        check_scripts(shapes, report)
     report.problems.sort()
     return report
 
 
-@cache
-def _engine() -> Engine:
-    return Engine()
+def check_scripts(shapes: Mapping[str, TableShape], report: Report) -> None:
+    """``all_scripts()`` gives name → script; rows wait in ``scratch.<layer>__<table>``."""
+    copies = {
+        f"scratch.{key.replace('.', '__')}": TableShape(shape.columns)
+        for key, shape in shapes.items()
+    }
+    for name, sql in statements.all_scripts().items():
+        report.checked["scripts"] += 1
+        origin = Origin(f"script {name}")
+        check_script(sql, PARAMETERS, {**shapes, **copies}, origin=origin, report=report)
 
 
-def _check_query(table: Table, analyser: Analyser, report: Report) -> None:
+def _check_table(table: Table, sql_dir: Path, checker: Checker) -> None:
+    """The table's own DDL; what is wrong stands in the line of table.yaml that says it."""
+    path = sql_dir / table.layer / table.name / "table.yaml"
+    text = path.read_text(encoding="utf-8").splitlines()
+    report = checker.report
+    report.checked["create table"] += 1
+
+    def refuse(message: str, part: str) -> None:
+        line = next((n for n, each in enumerate(text, 1) if each.strip().startswith(f"{part}:")), 1)
+        report.problems.append(Problem(_shown(path), line, 1, message))
+
+    sql = create_table_sql(table, dialect="bigquery")
+    try:
+        analysis = checker.analyser.analyse(sql)
+    except InvalidSqlError as error:
+        clause = sql.splitlines()[error.line - 1].partition(" by ")[0]
+        refuse(error.message, f"{clause}_by" if clause in ("partition", "cluster") else "columns")
+        return
+    for refusal in (*refusals(analysis.statement, sql), *table_refusals(analysis.statement)):
+        refuse(refusal.message, refusal.part)
+    if table.partition_by and not requires_partition_filter(analysis.statement):
+        refuse("its DDL must say require_partition_filter = true", "partition_by")
+    for message in _misfits(analysis.columns, shape_of(table).columns, "table.yaml"):
+        refuse(message, "columns")
+
+
+def _check_query(table: Table, checker: Checker) -> None:
     assert table.query is not None
     path = _shown(table.query_path)
-    report.checked["queries"] += 1
-    try:
-        analysis = analyser.analyse(table.query)
-    except InvalidSqlError as error:
-        report.problems.append(Problem(path, error.line, error.column, error.message))
+    checker.report.checked["queries"] += 1
+    analysis = checker.check(table.query, Origin(path))
+    if analysis is None:
         return
     last_line = table.query.rstrip().count("\n") + 1
-    report.problems.extend(
+    checker.report.problems.extend(
         Problem(path, last_line, 1, message)
-        for message in _misfits(analysis.columns, _columns(table), "table.yaml")
+        for message in _misfits(analysis.columns, shape_of(table).columns, "table.yaml")
     )
-    report.problems.extend(_differing_calls(analysis, path))
+    checker.report.problems.extend(_differing_calls(analysis, Origin(path)))
 
 
-def _check_suite(
-    suite: Suite, tables: Mapping[str, Table], analyser: Analyser, report: Report
-) -> None:
+def _check_suite(suite: Suite, tables: Mapping[str, Table], checker: Checker) -> None:
     """The row queries of a suite run on both engines as they are, so they are BigQuery SQL too."""
     text = suite.path.read_text(encoding="utf-8")
+    table = tables.get(suite.name)
+    batch = batch_query(suite, {}, _SOME_MOMENT, table)
+    report = checker.report
+
+    def origin(told: str, about: str) -> Origin:
+        found = text.find(json.dumps(told, ensure_ascii=False)[1:-1])
+        line = text.count("\n", 0, max(found, 0)) + 1
+        return Origin(_shown(suite.path), line, is_one_line=True, about=about)
+
+    report.checked["rows of suites"] += 1
+    checker.check(f"select count(*) from ({batch}) as rows_of_suite", origin("", suite.name))
     for expectation in suite.expectations:
-        query = expectation.query
-        if query is None:
+        at = origin(expectation.query or expectation.check, expectation.check)
+        if table is not None and _cannot_fail(expectation, table):
+            message = "the filter on the partition column hides empty ones: required: true says it"
+            report.problems.append(at.problem(1, 1, message))
+        if expectation.query is None:
             continue
         report.checked["row queries of suites"] += 1
-        place = text.find(json.dumps(query, ensure_ascii=False)[1:-1])
-        line = text.count("\n", 0, place) + 1 if place >= 0 else 1
-        batch = f"({batch_query(suite, {}, _SOME_MOMENT, tables.get(suite.name))}) as subselect"
-        try:
-            analysis = analyser.analyse(suite.with_datasets(query, {}).format(batch=batch))
-        except InvalidSqlError as error:
-            message = f"{expectation.check}: {error.message}"
-            report.problems.append(Problem(_shown(suite.path), line, 1, message))
-        else:
-            report.problems.extend(
-                Problem(_shown(suite.path), line, 1, found.message)
-                for found in _differing_calls(analysis, "")
-            )
+        query = suite.with_datasets(expectation.query, {}).format(batch=f"({batch}) as subselect")
+        analysis = checker.check(query, at)
+        if analysis is not None:
+            report.problems.extend(_differing_calls(analysis, at))
 
 
-def _check_ddl(tables: Mapping[str, Table], analyser: Analyser, report: Report) -> None:
-    for table in tables.values():
-        if table.kind == "report":
-            continue
-        report.checked["create table"] += 1
-        path = f"DDL of {table.key}"
-        try:
-            analysis = analyser.analyse(create_table_sql(table, dialect="bigquery"))
-        except InvalidSqlError as error:
-            report.problems.append(Problem(path, error.line, error.column, error.message))
-            continue
-        report.problems.extend(
-            Problem(path, 1, 1, message)
-            for message in _misfits(analysis.columns, _columns(table), "table.yaml")
-        )
+def _cannot_fail(expectation: Expectation, table: Table) -> bool:
+    return (
+        expectation.type == "expect_column_values_to_not_be_null"
+        and table.partition_column is not None
+        and expectation.column == table.partition_column
+    )
 
 
-def _check_statements(analyser: Analyser, report: Report) -> None:
+def _check_statements(checker: Checker) -> None:
     """``all_statements()`` gives name → SQL, with layer names standing for datasets."""
-    for name, sql in all_statements().items():
-        report.checked["generated statements"] += 1
-        try:
-            analyser.analyse(sql, undeclared_parameters=True)
-        except InvalidSqlError as error:
-            problem = Problem(f"statement {name}", error.line, error.column, error.message)
-            report.problems.append(problem)
+    for name, sql in statements.all_statements().items():
+        checker.report.checked["generated statements"] += 1
+        checker.check(sql, Origin(f"statement {name}"), undeclared_parameters=True)
 
 
-def _check_inline(package: Path, analyser: Analyser, report: Report) -> None:
+def _check_inline(package: Path, checker: Checker) -> None:
     for statement in inline_statements(package):
-        report.checked["statements in Python"] += 1
-        try:
-            analyser.analyse(statement.sql, undeclared_parameters=True)
-        except InvalidSqlError as error:
-            line = statement.line + error.line - 1
-            path = _shown(statement.path)
-            report.problems.append(Problem(path, line, error.column, error.message))
-
-
-def _check_keys(table: Table, sql_dir: Path, report: Report) -> None:
-    path = _shown(sql_dir / table.layer / table.name / "table.yaml")
-    text = Path(path).read_text(encoding="utf-8").splitlines()
-    types = dict(_columns(table))
-
-    def refuse(key: str, message: str) -> None:
-        line = next((n for n, each in enumerate(text, 1) if each.startswith(f"{key}:")), 1)
-        report.problems.append(Problem(path, line, 1, message))
-
-    if table.partition_by:
-        reason = _partition_problem(table.partition_by, types)
-        if reason:
-            refuse("partition_by", reason)
-    if len(table.cluster_by) > MAX_CLUSTER_COLUMNS:
-        refuse("cluster_by", f"BigQuery clusters by at most {MAX_CLUSTER_COLUMNS} columns")
-    for column in table.cluster_by:
-        if types.get(column) not in _CLUSTER_TYPES:
-            refuse("cluster_by", f"BigQuery cannot cluster by {column} {types.get(column)}")
-
-
-def _partition_problem(text: str, types: Mapping[str, str]) -> str | None:
-    """BigQuery partitions by a DATE column or a truncated one; the analyser does not check it."""
-    node = sqlglot.parse_one(text, read="bigquery")
-    if isinstance(node, exp.Column):
-        column, wanted = node.name, "DATE"
-    else:
-        inner = node.find(exp.Column)
-        column, wanted = (
-            (inner.name if inner else ""),
-            _TRUNCATED_TYPES.get(text.split("(")[0].strip().lower(), ""),
-        )
-    if not wanted:
-        return f"partition_by must be a DATE column or timestamp_trunc(column, day): {text}"
-    if types.get(column) != wanted:
-        found = types.get(column, "no column of the table")
-        return f"partition_by {text}: {column} must be {wanted}, it is {found}"
-    return None
+        checker.report.checked["statements in Python"] += 1
+        origin = Origin(_shown(statement.path), statement.line)
+        checker.check(statement.sql, origin, undeclared_parameters=True)
 
 
 def _misfits(
@@ -227,35 +178,11 @@ def _misfits(
         )
 
 
-def _differing_calls(analysis: Analysis, path: str) -> Iterator[Problem]:
+def _differing_calls(analysis: Analysis, origin: Origin) -> Iterator[Problem]:
     for call in analysis.calls:
-        message = _difference(call)
+        message = difference(call)
         if message:
-            yield Problem(path, call.line, call.column, message)
-
-
-def _difference(call: Call) -> str | None:
-    """Calls that both engines accept and answer differently, known by their types alone."""
-    if call.name in _INEXACT_IN_NUMERIC and call.result_type == "NUMERIC":
-        return (
-            f"{call.name.lstrip('$')} of NUMERIC goes through DOUBLE on DuckDB: divide outside "
-            "SQL, or in integers with div()"
-        )
-    if call.name in _DATE_ONLY and call.argument_types[:1] != ("DATE",):
-        return (
-            f"{call.name} of {call.argument_types[0]} becomes a DATE on DuckDB: use "
-            f"{call.name.replace('date_', 'timestamp_')}"
-        )
-    if call.name == "to_json_string" and _JSON_DIFFERS & set(call.argument_types):
-        return (
-            f"to_json_string of {', '.join(call.argument_types)} is written differently by the "
-            "two engines: cast to STRING or INT64 first"
-        )
-    return None
-
-
-def _columns(table: Table) -> tuple[tuple[str, str], ...]:
-    return tuple((column.name, column.type) for column in table.columns)
+            yield origin.problem(call.line, call.column, message)
 
 
 def _shown(path: Path | None) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from tests.googlesql.__main__ import main
-from tests.googlesql.gate import Problem, check
+from tests.googlesql.checks import Problem, Report, shape_of
+from tests.googlesql.gate import check, check_scripts
+from trueline.errors import ConfigurationError
+from trueline.model import catalog
+from trueline.warehouse import statements
+from trueline.warehouse.ddl import create_table_sql
 
 SPENDING = """purpose: What was spent, as each pull told it.
 grain: [load_id, campaign_id]
@@ -119,7 +125,7 @@ def problems(folder: Path) -> list[Problem]:
 def test_right_sql_passes(tmp_path: Path) -> None:
     report = check(write_tables(tmp_path, RIGHT), generated=False)
     assert report.problems == []
-    assert report.checked == {"queries": 1}
+    assert report.checked == {"queries": 1, "create table": 2}
 
 
 @pytest.mark.parametrize(("text", "instead", "line", "words"), WRONG.values(), ids=WRONG.keys())
@@ -134,28 +140,102 @@ def test_wrong_sql_is_refused_at_its_line(
     assert found[0].line == line
 
 
+# What table.yaml says instead of which text, the line it stands on, and why it is refused.
+WRONG_TABLES = {
+    "partition_by_text": (
+        "partition_by: report_date",
+        "partition_by: campaign_id",
+        3,
+        "this cannot partition a table",
+    ),
+    "partition_by_a_day_of_a_date": (
+        "partition_by: report_date",
+        "partition_by: timestamp_trunc(report_date, day)",
+        3,
+        "this cannot partition a table",
+    ),
+    "partition_by_a_week": (
+        "partition_by: report_date",
+        "partition_by: date_trunc(report_date, week)",
+        3,
+        "this cannot partition a table",
+    ),
+    "partition_without_a_value": (
+        "report_date: {type: DATE, required: true,",
+        "report_date: {type: DATE,",
+        3,
+        "the partition column report_date must be not null",
+    ),
+    "cluster_by_a_fraction": (
+        "spend_amount: {type: NUMERIC,",
+        "spend_amount: {type: FLOAT64,",
+        4,
+        "may not be a floating point type",
+    ),
+    "reserved_name": (
+        "  spend_amount: {type: NUMERIC,",
+        '  _partition: {type: DATE, description: "A day."}\n  spend_amount: {type: NUMERIC,',
+        8,
+        "keeps column names that start with _PARTITION",
+    ),
+    "long_description": ('"Cost."', '"' + "long " * 205 + '"', 8, "1025 characters"),
+}
+
+
 @pytest.mark.parametrize(
-    ("text", "instead", "words"),
-    [
-        ("partition_by: report_date", "partition_by: campaign_id", "campaign_id must be DATE"),
-        ("partition_by: report_date", "partition_by: date_trunc(report_date, month)", ""),
-        (
-            "partition_by: report_date",
-            "partition_by: timestamp_trunc(report_date, day)",
-            "report_date must be TIMESTAMP, it is DATE",
-        ),
-        ("partition_by: report_date", "partition_by: mod(1, 2)", "must be a DATE column"),
-        ("[campaign_id]", "[campaign_id, spend_amount]", ""),
-    ],
+    ("text", "instead", "line", "words"), WRONG_TABLES.values(), ids=WRONG_TABLES.keys()
 )
-def test_partition_and_cluster_keys_are_ones_that_bigquery_takes(
-    text: str, instead: str, words: str, tmp_path: Path
+def test_a_table_that_bigquery_would_not_create_is_refused_where_it_is_described(
+    text: str, instead: str, line: int, words: str, tmp_path: Path
 ) -> None:
-    found = problems(write_tables(tmp_path, RIGHT, DAILY_COST.replace(text, instead)))
-    assert [bool(words)] == [bool(found)]
-    for problem in found:
-        assert words in problem.message
-        assert problem.line == 3
+    clustered = DAILY_COST.replace("[campaign_id]", "[spend_amount]")
+    table = clustered.replace("grain: [spend_amount]", "grain: [campaign_id]")
+    assert table.count(text) == 1
+    found = problems(write_tables(tmp_path, RIGHT, table.replace(text, instead)))
+    about_the_table = [each for each in found if each.path.endswith("table.yaml")]
+    assert [each.line for each in about_the_table] == [line], found
+    assert words in about_the_table[0].message
+
+
+def test_one_column_name_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    table = DAILY_COST + '  Report_Date: {type: DATE, description: "Again."}\n'
+    with pytest.raises(ConfigurationError, match="report_date and Report_Date have the same name"):
+        check(write_tables(tmp_path, RIGHT, table), generated=False)
+
+
+@pytest.mark.parametrize("by", ["date_trunc(report_date, month)", "report_date"])
+def test_tables_that_bigquery_creates_pass(by: str, tmp_path: Path) -> None:
+    table = DAILY_COST.replace("partition_by: report_date", f"partition_by: {by}")
+    assert problems(write_tables(tmp_path, RIGHT, table)) == []
+
+
+def test_a_partitioned_table_that_may_be_read_as_a_whole_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(table: catalog.Table, dialect: Literal["bigquery", "duckdb"]) -> str:
+        return create_table_sql(table, dialect).replace(", require_partition_filter = true", "")
+
+    monkeypatch.setattr("tests.googlesql.gate.create_table_sql", careless)
+    (problem,) = problems(write_tables(tmp_path, RIGHT))
+    assert "require_partition_filter = true" in problem.message
+    assert problem.line == 3
+
+
+def test_a_partitioned_table_read_as_a_whole_is_refused(tmp_path: Path) -> None:
+    folder = write_tables(tmp_path, RIGHT)
+    spending = folder / "raw/spending/table.yaml"
+    spending.write_text(SPENDING.replace("columns:", "partition_by: platform_date\ncolumns:"))
+    (problem,) = problems(folder)
+    assert (problem.line, problem.column) == (5, 6)
+    assert "raw.spending is partitioned by platform_date" in problem.message
+    assert "platform_date >= @history_start" in problem.message
+
+    (folder / "marts/daily_cost/query.sql").write_text(
+        RIGHT.replace("where", "where platform_date >= @history_start and")
+    )
+    catalog._load.cache_clear()
+    report = check(folder, generated=False)
+    assert (report.problems, report.reads) == ([], 1)
 
 
 def test_row_queries_of_suites_are_checked_on_their_own_line(tmp_path: Path) -> None:
@@ -182,10 +262,65 @@ def test_row_queries_of_suites_are_checked_on_their_own_line(tmp_path: Path) -> 
 
     report = check(folder, tmp_path / "suites", generated=False)
 
-    assert report.checked == {"queries": 1, "row queries of suites": 2}
+    assert report.checked == {
+        "create table": 3,
+        "queries": 1,
+        "rows of suites": 1,
+        "row queries of suites": 2,
+    }
     (problem,) = report.problems
     assert "a promise: Unrecognized name: cost" in problem.message
     assert "where cost <" in path.read_text().splitlines()[problem.line - 1]
+
+
+def test_a_promise_that_the_partition_filter_makes_empty_is_refused(tmp_path: Path) -> None:
+    folder = write_tables(tmp_path / "sql", RIGHT)
+    suite = {
+        "name": "marts.daily_cost",
+        "meta": {"border": "marts"},
+        "expectations": [
+            {
+                "type": "expect_column_values_to_not_be_null",
+                "kwargs": {"column": column},
+                "severity": "critical",
+                "meta": {"check": f"{column} is filled", "why": "Something breaks downstream."},
+            }
+            for column in ("campaign_id", "report_date")
+        ],
+    }
+    path = tmp_path / "suites" / "marts" / "daily_cost.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(suite, indent=2))
+
+    (problem,) = check(folder, tmp_path / "suites", generated=False).problems
+
+    assert "report_date is filled: the filter on the partition column" in problem.message
+    assert "report_date is filled" in path.read_text().splitlines()[problem.line - 1]
+
+
+def test_scripts_of_the_product_are_checked_with_the_copies_they_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = catalog.load_catalog(write_tables(tmp_path, RIGHT))
+    daily_cost = tables["marts.daily_cost"]
+    script = """begin transaction;
+    delete from marts.daily_cost where {days};
+    insert into marts.daily_cost (report_date, campaign_id, spend_amount)
+    select report_date, campaign_id, spend_amount from scratch.marts__daily_cost;
+    commit transaction;"""
+    scripts = {
+        "right": script.format(days=daily_cost.from_day("@history_start")),
+        "wrong": script.format(days="true"),
+    }
+    monkeypatch.setattr(statements, "all_scripts", lambda: scripts)
+    report = Report()
+
+    check_scripts({key: shape_of(table) for key, table in tables.items()}, report)
+
+    assert report.checked == {"scripts": 2, "statements in scripts": 8}
+    (problem,) = report.problems
+    assert (problem.path, problem.line) == ("script wrong", 2)
+    assert "marts.daily_cost is partitioned by report_date" in problem.message
 
 
 def test_the_product_passes(capsys: pytest.CaptureFixture[str]) -> None:

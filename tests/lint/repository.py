@@ -8,7 +8,7 @@ from tests.lint.sql_rules import Finding, check_query
 from tests.lint.words import check_python, check_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-_QUERIES = ("include/sql/*/*/query.sql",)
+_QUERIES = ("include/sql/*/*/query.sql", "include/trueline/sources/*/*.sql")
 _PYTHON = ("include/**/*.py", "dags/**/*.py", "plugins/**/*.py", "sandbox/**/*.py", "demo/**/*.py")
 _YAML = ("include/sql/*/*/table.yaml", "config/**/*.yaml", "docs/examples/**/*.yaml")
 

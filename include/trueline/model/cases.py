@@ -88,20 +88,25 @@ def run_case(case: Case) -> list[str]:
     from trueline.warehouse.duckdb import in_memory
 
     connection = in_memory()
-    catalog = load_catalog()
-    names = {case.table.key, *case.table.reads, *case.given}
-    for name in sorted(names):
-        _create(connection, catalog[name])
     parameters = case_parameters(case)
-    for name, rows in _given_rows(case, parameters).items():
-        table = catalog[name]
-        connection.insert(table, [_typed_row(table, row) for row in rows])
+    give(connection, case, given_rows(case, parameters))
     if case.table.kind == "report":
         found = connection.query(case.table.query or "", parameters)
     else:
         connection.rebuild(case.table, parameters)
         found = connection.query(f"select * from {case.table.key}")
-    return list(_differences(case, found))
+    return differences(case, found)
+
+
+def give(
+    connection: DuckDBConnection, case: Case, rows: Mapping[str, list[dict[str, Any]]]
+) -> None:
+    """Create the case's tables on an empty DuckDB and fill those that have rows."""
+    catalog = load_catalog()
+    for name in sorted({case.table.key, *case.table.reads, *case.given}):
+        _create(connection, catalog[name])
+    for name, values in rows.items():
+        connection.insert(catalog[name], values)
 
 
 def case_parameters(case: Case) -> dict[str, Any]:
@@ -125,7 +130,9 @@ def _typed_parameter(name: str, value: Any) -> Any:
     return _typed(PARAMETERS[name], value)
 
 
-def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Typed rows by ``layer.table``: what the case gives, and the default rulebook's tables."""
+    catalog = load_catalog()
     rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
     rows = {
         f"rules.{name}": values
@@ -137,11 +144,10 @@ def _given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dic
         column = catalog[name].partition_column
         somewhere = {column: DEFAULT_AS_OF.date()} if column else {}
         rows[name] = [{**somewhere, **row} for row in values or []]
+    versioned = {"rules_version": parameters["rules_version"]}
     return {
         name: [
-            {"rules_version": parameters["rules_version"], **row}
-            if name.startswith("rules.")
-            else row
+            _typed_row(catalog[name], versioned | row if name.startswith("rules.") else row)
             for row in values
         ]
         for name, values in rows.items()
@@ -174,6 +180,11 @@ def _typed(kind: str, value: Any) -> Any:
         # YAML reads an unquoted time with offset as naive UTC.
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     return value
+
+
+def differences(case: Case, found: list[dict[str, Any]]) -> list[str]:
+    """What a case expects and does not find among the rows of its table, in words."""
+    return list(_differences(case, found))
 
 
 def _differences(case: Case, found: list[dict[str, Any]]) -> Iterator[str]:

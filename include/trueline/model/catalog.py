@@ -165,6 +165,14 @@ def _read_table(path: Path) -> Table:
             where=str(path),
             fix="Name columns of this table.",
         )
+    folded = [name.lower() for name in spec.columns]
+    twice = [name for name in spec.columns if folded.count(name.lower()) > 1]
+    if twice:
+        raise ConfigurationError(
+            f"The columns {' and '.join(twice)} have the same name: case does not count.",
+            where=str(path),
+            fix="Rename one of them.",
+        )
     if spec.partition_by and not any(
         column.name in spec.columns
         for column in sqlglot.parse_one(spec.partition_by, read="bigquery").find_all(exp.Column)

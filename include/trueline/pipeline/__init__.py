@@ -2,7 +2,8 @@
 
 from trueline.pipeline.build import BuildStillRunning, BuildSummary, build
 from trueline.pipeline.check import GateSummary, check
-from trueline.pipeline.ingest import IngestSummary, LoadRecord, ingest, reject_load
+from trueline.pipeline.ingest import IngestSummary, ingest, reject_load
+from trueline.pipeline.load_records import LoadRecord
 from trueline.pipeline.publish import PublishSummary, publish
 from trueline.pipeline.upload import UploadPlan, plan_upload
 

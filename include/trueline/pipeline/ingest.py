@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
 from trueline.model.catalog import load_catalog
+from trueline.pipeline.in_place import is_in_place, load_in_place
 from trueline.pipeline.keys import ProfileKeys
+from trueline.pipeline.load_records import (
+    LoadRecord,
+    coverage_rows,
+    known_hashes,
+    new_load_id,
+    write_records,
+)
 from trueline.settings.profile import Profile
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.registry import build_source
@@ -32,22 +40,6 @@ if TYPE_CHECKING:
     from trueline.pipeline.arrow import Prepared
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRecord:
-    """One line of ``raw.loads``."""
-
-    load_id: str
-    source: str
-    table_name: str
-    status: str
-    reason: str | None
-    file_name: str | None
-    content_hash: str | None
-    rows_received: int
-    rows_loaded: int
-    rows_quarantined: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +108,12 @@ def ingest(
     try:
         with open_warehouse(profile, work, client=client) as warehouse:
             warehouse.ensure_tables(load_catalog().values())
-            known_hashes = _known_hashes(warehouse)
+            known = known_hashes(warehouse)
+            if is_in_place(settings, warehouse):
+                records = load_in_place(
+                    warehouse, profile, source_name, settings, window, run_folder / "dlt"
+                )
+                return _told(IngestSummary(source_name, window, tuple(records)))
         source = build_source(
             source_name,
             settings,
@@ -124,7 +121,7 @@ def ingest(
             time_zone=profile.time_zone,
             root=profile.root,
             workdir=run_folder,
-            known_hashes=known_hashes,
+            known_hashes=known,
             now=now,
         )
         # Pulling is slow and needs no lock; only the loading below keeps other writers waiting.
@@ -138,10 +135,13 @@ def ingest(
                 is_exhaustive=settings.type != "files",
                 run_folder=run_folder,
             )
+        return _told(IngestSummary(source_name, window, tuple(records)))
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)
-    summary = IngestSummary(source_name, window, tuple(records))
-    for load in records:
+
+
+def _told(summary: IngestSummary) -> IngestSummary:
+    for load in summary.loads:
         log.info(
             "%s %s: %d received, %d loaded, %d quarantined%s",
             load.status,
@@ -198,18 +198,6 @@ def reject_load(profile: Profile, load_id: str, reason: str, *, client: Any = No
             )
 
 
-def _known_hashes(warehouse: Warehouse) -> frozenset[str]:
-    rows = warehouse.query(
-        """
-        select content_hash from raw.loads
-        where content_hash is not null
-        qualify row_number() over (partition by load_id order by loaded_at desc) = 1
-            and status = 'loaded'
-        """
-    )
-    return frozenset(row["content_hash"] for row in rows)
-
-
 def _collect(batches: Iterable[Batch], keys: ProfileKeys) -> list[_Load]:
     from trueline.pipeline.arrow import prepare
 
@@ -242,33 +230,21 @@ def _load(
 
     catalog = load_catalog()
     loaded_at = utc_now()
-    known = _known_hashes(warehouse)
+    known = known_hashes(warehouse)
     tables: dict[str, list[pa.Table]] = {}
     records, coverage, quarantine = [], [], []
     for number, load in enumerate(loads, start=1):
         if load.content_hash in known and load.skipped_reason is None:
             # Another run loaded the same file while this one was reading it.
             load.skipped_reason = "already_loaded"
-        load_id = _load_id(loaded_at, number)
+        load_id = new_load_id(loaded_at, number)
         if load.skipped_reason is None:
             table = catalog[f"raw.{load.table}"]
             context = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
             rows = to_arrow(table, load.parts, source=source, load_id=load_id, loaded_at=loaded_at)
             tables.setdefault(table.key, []).append(rows)
             _add_restricted(tables, load, load_id, loaded_at, rows_to_arrow)
-            coverage += [
-                {
-                    **context,
-                    "report": covered.report,
-                    "subject": covered.subject,
-                    "account_id": covered.account_id,
-                    "first_date": covered.first_date,
-                    "last_date": covered.last_date,
-                    "is_exhaustive": is_exhaustive,
-                    "complete_until": covered.complete_until,
-                }
-                for covered in dict.fromkeys(load.coverage)
-            ]
+            coverage += coverage_rows(load.coverage, context, is_exhaustive=is_exhaustive)
             quarantine += [
                 {
                     **context,
@@ -290,18 +266,7 @@ def _load(
         with warehouse.transaction() as transaction:
             transaction.append(staging)
             transaction.insert(catalog["raw.load_coverage"], coverage)
-            transaction.insert(
-                catalog["raw.loads"],
-                [
-                    {
-                        **{name: getattr(record, name) for name in LoadRecord.__slots__},
-                        "window_start": window.start,
-                        "window_end": window.end,
-                        "loaded_at": loaded_at,
-                    }
-                    for record in records
-                ],
-            )
+            write_records(transaction, records, window, loaded_at)
     return records
 
 
@@ -341,8 +306,3 @@ def _record(load: _Load, load_id: str, source: str) -> LoadRecord:
         rows_loaded=0 if skipped else sum(part.row_count for part in load.parts),
         rows_quarantined=0 if skipped else len(load.errors),
     )
-
-
-def _load_id(loaded_at: datetime, number: int) -> str:
-    # Sortable by time, then by place in the pull: ties of loaded_at are broken by it.
-    return f"{loaded_at:%Y%m%dT%H%M%S%f}-{number:04d}-{secrets.token_hex(3)}"

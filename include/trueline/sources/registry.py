@@ -10,6 +10,7 @@ from trueline.errors import ConfigurationError
 from trueline.sources.base import Source
 from trueline.sources.settings import (
     FilesSettings,
+    Ga4Settings,
     GoogleAdsSettings,
     HubSpotSettings,
     MetaAdsSettings,
@@ -18,7 +19,7 @@ from trueline.sources.settings import (
 
 def build_source(
     name: str,
-    settings: GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings,
+    settings: (GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings),
     *,
     connection: Connection | None,
     time_zone: str,
@@ -56,6 +57,8 @@ def build_source(
             known_hashes=known_hashes,
             now=now,
         )
+    if isinstance(settings, Ga4Settings):
+        return _ga4(name, settings, time_zone, root, workdir, known_hashes)
     connection = _needed(connection, name, settings.connection)
     if isinstance(settings, GoogleAdsSettings):
         from trueline.sources.google_ads.source import GoogleAdsSource
@@ -68,6 +71,30 @@ def build_source(
     from trueline.sources.hubspot.source import HubSpotSource
 
     return HubSpotSource(name, settings, connection=connection, time_zone=time_zone, now=now)
+
+
+def _ga4(
+    name: str,
+    settings: Ga4Settings,
+    time_zone: str,
+    root: Path,
+    workdir: Path,
+    known_hashes: frozenset[str],
+) -> Source:
+    if settings.export == "bigquery":
+        from trueline.sources.ga4.in_place import Ga4InPlaceSource
+
+        return Ga4InPlaceSource(name, settings, time_zone=time_zone)
+    from trueline.sources.ga4.files import Ga4FilesSource
+
+    return Ga4FilesSource(
+        name,
+        settings,
+        time_zone=time_zone,
+        root=root,
+        workdir=workdir,
+        known_hashes=known_hashes,
+    )
 
 
 def _needed(connection: Connection | None, source: str, wanted: str) -> Connection:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -182,7 +183,58 @@ class FilesSettings(_Settings):
         return self
 
 
+EventName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+
+
+class Ga4Settings(_Settings):
+    """The BigQuery export of a Google Analytics 4 property, in place or as files.
+
+    Attributes:
+        export: ``bigquery`` reads the export where it lies, in the warehouse's own location;
+            ``files`` reads files made of its tables, one or several a day.
+        dataset: ``project.analytics_123456``, or the dataset alone in the warehouse's project.
+        folder: Where ``events_20261120.jsonl`` and the like lie, relative to the profile's folder.
+        reload_days: The newest days that every pull reads again, the window's last day counted:
+            GA4 changes a day's table for up to three days.
+        property_time_zone: The property's own, which cuts its day tables (IANA name); the
+            profile's where not given.
+        submission_events: Events that are submissions; the rulebook maps them to goals.
+        touches: Whether sessions become touches. Only where no own tag records the visits:
+            otherwise every visit is there twice.
+    """
+
+    connection: ClassVar[None] = None
+
+    type: Literal["ga4"]
+    export: Literal["bigquery", "files"]
+    dataset: str | None = Field(
+        default=None, pattern=r"^([a-z][a-z0-9.:-]*[a-z0-9]\.)?[A-Za-z0-9_]+$"
+    )
+    folder: Path | None = None
+    reload_days: int = Field(default=4, ge=1, le=31)
+    property_time_zone: str | None = None
+    submission_events: tuple[EventName, ...] = Field(
+        default=("generate_lead", "form_submit"), min_length=1
+    )
+    touches: bool = False
+
+    @field_validator("property_time_zone")
+    @classmethod
+    def _known_time_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError(f"{name!r} is not a time zone; use a name such as Europe/Berlin")
+        return name
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Ga4Settings:
+        if self.export == "bigquery" and (self.dataset is None or self.folder is not None):
+            raise ValueError("export: bigquery needs dataset (project.analytics_...), not folder")
+        if self.export == "files" and (self.folder is None or self.dataset is not None):
+            raise ValueError("export: files needs folder, not dataset")
+        return self
+
+
 SourceSettings = Annotated[
-    GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings,
+    GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings,
     Field(discriminator="type"),
 ]

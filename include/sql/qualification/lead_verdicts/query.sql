@@ -268,11 +268,12 @@ decided as (
     left join newest_verdict using (lead_key)
     left join hard_reasons using (lead_key)
     left join scores using (lead_key)
-    left join (
+    -- Always one row, also without any criterion.
+    cross join (
         select
             max(if(criterion = 'budget', weight, 0)) as weight
         from criteria
-    ) as budget on true
+    ) as budget
 
 ),
 
@@ -302,16 +303,13 @@ lead_verdicts as (
             else coalesce(decided.stage_changed_at, leads.crm_created_at)
         end as decided_at,
         decided.crm_stage,
-        -- For people to read; every comparison above multiplies instead.
-        cast(
-            round(
-                safe_divide(
-                    cast(decided.weighted_sum as float64), cast(decided.coverage as float64)
-                ),
-                6
-            )
-            as numeric
-        ) as score,
+        -- For people to read; every comparison above multiplies instead. Divided and rounded in
+        -- millionths as whole numbers: the engines round fractions differently.
+        div(
+            2 * cast(decided.weighted_sum * 1000000 as int64) * 1000000
+            + cast(decided.coverage * 1000000 as int64),
+            nullif(2 * cast(decided.coverage * 1000000 as int64), 0)
+        ) * numeric '0.000001' as score,
         coalesce(decided.coverage, 0) as score_coverage,
         case
             when decided.coverage is null then null
