@@ -115,6 +115,10 @@ class Warehouse(Protocol):
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
 
+    def forget_scratch(self) -> None:
+        """Drop what this build had put aside when it left for a job that took longer."""
+        ...
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Estimate what rebuilding the tables reads, say it, refuse it over the budget."""
         ...

@@ -186,6 +186,9 @@ class DuckDBWarehouse(DuckDBConnection):
         for table, place in staging.waiting():
             self.home_of(table.layer).execute(to_duckdb(statements.append_rows(table, place)))
 
+    def forget_scratch(self) -> None:
+        """Nothing is put aside: a build here never leaves for a job."""
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Reading costs nothing here but time."""
 
