@@ -60,6 +60,7 @@ distclean: clean
 
 docs: $(STAMP) ## make the generated reference pages anew
 	@$(BIN)/python -m trueline.model.reference > docs/reference/tables.md
+	@$(BIN)/python -m tests.googlesql.two_engines
 
 lock: ## write requirements.lock anew (needs uv)
 	@uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --extra dev --no-header pyproject.toml --output-file requirements.lock

@@ -83,7 +83,7 @@ def _serve_bigquery(asked: argparse.Namespace) -> int:
     if asked.credentials:
         server.write_credentials(asked.credentials)
     code = _until_stopped(server, bigquery.ready_line(server))
-    server.store.close()
+    server.close()
     return code
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.bigquery import config
 from sandbox.bigquery.datasets import Datasets, page
 from sandbox.bigquery.errors import ApiError, invalid
-from sandbox.bigquery.jobs import Job, Jobs, Rows, etag, ran_dry
+from sandbox.bigquery.jobs import ANONYMOUS, Job, Jobs, Rows, etag, ran_dry
 from sandbox.bigquery.runner import Runner
 from sandbox.bigquery.store import Store
 from sandbox.bigquery.types import schema_resource
@@ -93,11 +93,15 @@ class Api:
         return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
 
     def _job_list(self, request: Request, user: str) -> Any:
-        parent, state = request.query.get("parentJobId"), request.query.get("stateFilter")
+        asked = request.query
+        parent, state = asked.get("parentJobId"), asked.get("stateFilter")
+        first, last = int(asked.get("minCreationTime", 0)), int(asked.get("maxCreationTime", 2**62))
         found = [
             job
             for job in self._jobs.newest_first()
-            if job.parent_id == parent and state in (None, job.state().lower())
+            if job.parent_id == parent
+            and state in (None, job.state().lower())
+            and first <= job.created <= last
         ]
         some, more = page(found, request.query)
         shown = []
@@ -170,7 +174,9 @@ class Api:
                 body[key] = query[key]
         if job.configuration.get("dryRun"):
             return body | {"schema": query.get("schema", {"fields": []}), "totalRows": "0"}
-        if job.rows is not None and query.get("statementType") in ("SELECT", "SCRIPT"):
+        if job.rows is None and query.get("statementType") == "SELECT":
+            raise ApiError("notFound", f"Not found: Table {job.project}:{ANONYMOUS}.{job.job_id}")
+        if job.rows is not None:
             body |= self._page(job, job.rows, start, size, micros)
         return body | {"etag": etag(body)}
 

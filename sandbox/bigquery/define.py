@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlglot import exp
@@ -21,7 +22,7 @@ def define(session: Session, tree: Any) -> Outcome:
         ApiError: it exists already, is not there, breaks a rule, or is not covered.
     """
     if isinstance(tree, sql.Snapshot):
-        session.refuse_in_transaction("Table snapshot DDL")
+        session.refuse_in_transaction()
         return _snapshot(session, tree) if tree.source else _drop_snapshot(session, tree)
     if isinstance(tree, exp.Create):
         properties = tree.args.get("properties")
@@ -31,7 +32,7 @@ def define(session: Session, tree: Any) -> Outcome:
         node = tree.args["tables"][0]
         if not node.db and node.name.lower() in session.temporary:
             return _drop_temporary(session, node)
-    session.refuse_in_transaction(f"{tree.key.upper()} {tree.args.get('kind')}")
+    session.refuse_in_transaction()
     match tree, tree.args.get("kind"):
         case exp.Create(), "TABLE":
             return _create_table(session, tree)
@@ -115,7 +116,7 @@ def _create_table(session: Session, tree: exp.Create) -> Outcome:
             table, _ = session.write(target, fields, rows)
         finally:
             session.drop_result()
-        table.properties = properties
+        table.properties |= properties
         session.store.touch(table)
     session.changes.note(path)
     return _outcome(session, kind, done, path)
@@ -183,7 +184,6 @@ def _create_view(session: Session, tree: exp.Create) -> Outcome:
     query = tree.expression.copy()
     if query.find(exp.Parameter):
         raise invalid_query("Query parameters cannot be used in views")
-    sql.name_columns(query)
     for node in sql.table_nodes(query):
         full = session.names.path(node)
         if full is not None and not node.catalog:
@@ -222,6 +222,15 @@ def _snapshot(session: Session, tree: sql.Snapshot) -> Outcome:
     table = Table(*path, origin.fields, kind="SNAPSHOT", properties=dict(origin.properties))
     table.properties.pop("expirationTime", None)
     ddl.set_options(table.properties, _options(session, tree.options))
+    taken = datetime.fromtimestamp(table.created / 1000, UTC).isoformat().replace("+00:00", "Z")
+    table.properties["snapshotDefinition"] = {
+        "baseTableReference": {
+            "projectId": store.project,
+            "datasetId": origin.dataset_id,
+            "tableId": origin.table_id,
+        },
+        "snapshotTime": taken,
+    }
     with in_bigquerys_words():
         session.cursor.execute(f"create table {table.sql_name} as from {origin.sql_name}")
     store.adopt_table(table)

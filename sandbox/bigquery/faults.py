@@ -8,8 +8,8 @@ A fault is JSON, posted to ``/__faults`` or given to :meth:`Faults.add`::
      "reason": "backendError", "status": 503, "message": "…"}
 
 Every key of ``match`` must fit (``path`` and ``statement`` are regular expressions that are
-searched for); no ``match`` fits everything. ``skip`` lets that many pass first, ``times`` is how
-often it strikes (null: for ever).
+searched for); no ``match`` fits everything but ``/token``, which must be named. ``skip`` lets that
+many pass first, ``times`` is how often it strikes (null: for ever).
 
 To a request (``when`` "before" it is done, the default, or "after"):
 
@@ -18,6 +18,8 @@ To a request (``when`` "before" it is done, the default, or "after"):
   notFound 404 …);
 - ``cut``: close the connection without an answer;
 - ``latency``: wait ``seconds``.
+
+A job that seems to be elsewhere, for example, is ``error`` with notFound on ``GET`` of ``/jobs/``.
 
 To a job:
 
@@ -84,6 +86,8 @@ class Fault:
 
     def fits(self, facts: Facts) -> bool:
         asked = self.match
+        if facts.path == "/token" and "token" not in asked.get("path", ""):
+            return False
         return (
             asked.get("method") in (None, facts.method)
             and re.search(asked.get("path", ""), facts.path) is not None

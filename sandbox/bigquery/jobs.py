@@ -11,9 +11,11 @@ from typing import Any
 
 from sandbox.bigquery.errors import ApiError
 from sandbox.bigquery.store import Store, now_millis
-from sandbox.bigquery.types import Field, schema_resource
+from sandbox.bigquery.types import Field, schema_of
 
 MULTI_REGIONS = ("US", "EU")
+#: The dataset that results go to which no table was asked for. They are lost in a restart.
+ANONYMOUS = "_anonymous"
 
 
 @dataclass
@@ -216,8 +218,9 @@ def _restored(body: dict[str, Any]) -> Job:
         if failed:
             job.error = ApiError(failed["reason"], failed["message"])
             job.errors = resource["status"].get("errors", [])
-        schema = (job.statistics.get("query") or {}).get("schema")
-        if schema == schema_resource(()) or schema is None:
-            job.rows = Rows((), [])
+        query = job.statistics.get("query") or {}
+        target = (job.configuration.get("query") or {}).get("destinationTable") or {}
+        if "schema" in query and target.get("datasetId") != ANONYMOUS:
+            job.rows = Rows(schema_of(query["schema"]), [])
         job.done.set()
     return job

@@ -223,7 +223,8 @@ def _checked(
     stored: tuple[Field, ...],
     bad_rows: dict[int, str],
 ) -> tuple[list[Row], list[dict[str, str]]]:
-    required = {each.name for each in (*fields, *stored) if each.mode == "REQUIRED"}
+    given = {each.name for each in fields}
+    required = {each.name for each in (*fields, *stored) if each.mode == "REQUIRED"} & given
     good, errors = [], []
     for number, row in enumerate(rows, start=1):
         try:

@@ -15,7 +15,7 @@ from sandbox.bigquery.define import define
 from sandbox.bigquery.destination import Destination, layout_asked
 from sandbox.bigquery.errors import ApiError, invalid_query, not_covered
 from sandbox.bigquery.faults import Facts, Faults
-from sandbox.bigquery.jobs import Job, Jobs, new_job_id
+from sandbox.bigquery.jobs import ANONYMOUS, Job, Jobs, new_job_id
 from sandbox.bigquery.loads import load
 from sandbox.bigquery.record import Record
 from sandbox.bigquery.session import Outcome, Session, kind_of
@@ -37,6 +37,7 @@ class Runner:
         self.store, self.jobs, self.faults, self.record = store, jobs, faults, record
         self.changes = Changes(store.project)
         self._insert_wait = insert_wait
+        self._threads: set[threading.Thread] = set()
 
     def start(self, body: dict[str, Any], user: str, data: bytes = b"") -> Job:
         """Begin a checked job.
@@ -59,15 +60,22 @@ class Runner:
             return job
         self.jobs.add(job)
         analysed = threading.Event()
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(job, data, analysed), name=job.job_id, daemon=True
-        ).start()
+        )
+        self._threads = {each for each in self._threads if each.is_alive()} | {thread}
+        thread.start()
         analysed.wait(60)
         if not job.refused:
             job.done.wait(self._insert_wait)
         if job.refused and job.error is not None:
             raise job.error.bare()
         return job
+
+    def join(self, seconds: float = 10.0) -> None:
+        """Wait for the jobs that are running."""
+        for thread in list(self._threads):
+            thread.join(seconds)
 
     def cancel(self, job: Job) -> None:
         """Ask a job to stop; whether it does depends on how far it is."""
@@ -170,7 +178,7 @@ class _QueryRun:
                     continue
                 tree = sql.parse(piece.text)
                 kind = kind_of(tree)
-                if kind in ("select", "change"):
+                if _reads(tree):
                     self._estimate(session, tree)
                 if len(pieces) == 1:
                     outcome = Outcome(_statement_type(tree))
@@ -200,7 +208,7 @@ class _QueryRun:
         tree = sql.parse(piece.text)
         self._note(session, self._job, piece)
         try:
-            if kind_of(tree) in ("select", "change"):
+            if _reads(tree):
                 self._estimate(session, tree)
             target = self._destination(tree)
         except ApiError as error:
@@ -209,7 +217,7 @@ class _QueryRun:
         if isinstance(tree, exp.Query) and target is None:
             self._asked["destinationTable"] = {
                 "projectId": self._job.project,
-                "datasetId": "_anonymous",
+                "datasetId": ANONYMOUS,
                 "tableId": f"anon{self._job.job_id}",
             }
         self._analysed.set()
@@ -257,7 +265,7 @@ class _QueryRun:
         control = piece.control()
         if control is None:
             tree = sql.parse(piece.text)
-            if kind_of(tree) in ("select", "change"):
+            if _reads(tree):
                 self._estimate(session, tree)
             return _execute(session, tree, None)
         match control:
@@ -354,6 +362,13 @@ class _QueryRun:
                 for dataset, table in sorted(read)
             ]
         return {"totalBytesProcessed": total, "query": query | outcome.statistics}
+
+
+def _reads(tree: Any) -> bool:
+    """Whether it costs bytes: queries, DML, and ``create table as``."""
+    if isinstance(tree, exp.Create):
+        return tree.args["kind"] == "TABLE" and isinstance(tree.expression, exp.Query)
+    return kind_of(tree) in ("select", "change")
 
 
 def _execute(session: Session, tree: Any, target: Destination | None) -> Outcome:

@@ -42,11 +42,27 @@ class Scan:
     conditions: list[Condition] = field(default_factory=list)
 
 
+_NO_ROWS = exp.select("1")
+
+
 @dataclass(frozen=True)
 class _Scope:
-    """CTEs in sight: name → its query and the scope it was written in."""
+    """CTEs in sight: name → its query and the scope it was written in.
 
-    ctes: Mapping[str, tuple[exp.Query, _Scope]] = field(default_factory=dict)
+    The scope is None in a WITH RECURSIVE: each sees all of them, and itself gives no table's rows.
+    """
+
+    ctes: Mapping[str, tuple[exp.Query, _Scope | None]] = field(default_factory=dict)
+
+    def find(self, name: str) -> tuple[exp.Query, _Scope] | None:
+        """A CTE's query and the scope to read it in."""
+        found = self.ctes.get(name.lower())
+        if found is None:
+            return None
+        query, inside = found
+        if inside is None:
+            inside = _Scope({**self.ctes, name.lower(): (_NO_ROWS, _Scope())})
+        return query, inside
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ class _Named:
 
 
 class Scanner:
-    """Finds the scans of one statement.
+    """Finds the scans of one statement; for one use.
 
     Args:
         names: Resolves tables.
@@ -68,6 +84,8 @@ class Scanner:
     def __init__(self, names: Names, evaluate: Evaluate) -> None:
         self._names, self._evaluate = names, evaluate
         self._found: list[Scan] = []
+        self._visited: set[tuple[int, tuple[Condition, ...]]] = set()
+        self._views: list[exp.Expression] = []
 
     def scans(self, tree: exp.Expression) -> list[Scan]:
         """All reads of stored tables; a DML statement's target is its first."""
@@ -101,6 +119,11 @@ class Scanner:
         self._found.append(Scan(table, conditions))
 
     def _query(self, query: exp.Expression, scope: _Scope, pushed: list[Condition]) -> None:
+        # A CTE that is read twice under the same conditions gives the same scans.
+        visit = (id(query), tuple(pushed))
+        if visit in self._visited:
+            return
+        self._visited.add(visit)
         scope = _with(query, scope)
         if isinstance(query, exp.Subquery):
             self._query(query.this, scope, pushed)
@@ -146,9 +169,9 @@ class Scanner:
         if isinstance(node, exp.Subquery):
             self._query(node, scope, conditions)
         elif isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
-            if not node.db and node.name.lower() in scope.ctes:
-                query, inside = scope.ctes[node.name.lower()]
-                self._query(query, inside, conditions)
+            cte = None if node.db else scope.find(node.name)
+            if cte is not None:
+                self._query(*cte, conditions)
             elif not is_information_schema(node) and not is_array(node):
                 self._read(node, conditions)
 
@@ -157,7 +180,10 @@ class Scanner:
         if table is None:
             return
         if table.kind == "VIEW":
-            self._query(parse(table.properties["view"]["query"]), _Scope(), conditions)
+            query = parse(table.properties["view"]["query"])
+            assert isinstance(query, exp.Query), "a view is a query"
+            self._views.append(query)  # Kept, so that no other query gets its id.
+            self._query(query, _Scope(), conditions)
         else:
             self._found.append(Scan(table, conditions))
 
@@ -184,8 +210,9 @@ class Scanner:
         if isinstance(node, exp.Subquery):
             return column in _output_names(node) or "*" in _output_names(node)
         if isinstance(node, exp.Table):
-            if not node.db and node.name.lower() in scope.ctes:
-                names = _output_names(scope.ctes[node.name.lower()][0])
+            cte = None if node.db else scope.find(node.name)
+            if cte is not None:
+                names = _output_names(cte[0])
                 return column in names or "*" in names
             if not is_information_schema(node) and not is_array(node):
                 table = self._names.table(node)
@@ -257,11 +284,8 @@ def _with(tree: exp.Expression, scope: _Scope) -> _Scope:
         return scope
     ctes = dict(scope.ctes)
     for each in clause.expressions:
-        name, inside = each.alias.lower(), dict(ctes)
-        if clause.recursive:
-            # A recursive CTE does not see itself: its table is read by its first part.
-            inside[name] = (exp.select("1"), _Scope())
-        ctes[name] = (each.this, _Scope(inside))
+        inside = None if clause.recursive else _Scope(dict(ctes))
+        ctes[each.alias.lower()] = (each.this, inside)
     return _Scope(ctes)
 
 

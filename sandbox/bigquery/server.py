@@ -35,6 +35,10 @@ _UNAUTHENTICATED = (
 class _Handler(Handler):
     max_body = 500_000_000
 
+    def do_CONNECT(self) -> None:  # noqa: N802
+        """Who takes this server for a proxy is told at once that there is no way out."""
+        self._write(as_json({"error": "no way out of the sandbox"}, 403))
+
     def _write(self, response: Response) -> None:
         if response.status == CUT:
             self.close_connection = True
@@ -99,11 +103,16 @@ class BigQueryServer(ThreadingHTTPServer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.faults.clear()
         self.shutdown()
-        self.server_close()
+        self.close()
         if self._thread is not None:
             self._thread.join(5)
+
+    def close(self) -> None:
+        """Let running jobs end and close the database, after ``shutdown``."""
+        self.server_close()
+        self.faults.clear()
+        self.runner.join()
         self.store.close()
 
     @property

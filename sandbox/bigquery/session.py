@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ _REQUIRED = re.compile(r"NOT NULL constraint failed: [^.\s]+\.(\w+)")
 @dataclass
 class Transaction:
     since: int
-    transaction_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    transaction_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     touched: dict[tuple[str, str], Table] = field(default_factory=dict)
 
 
@@ -46,6 +46,8 @@ def in_bigquerys_words() -> Iterator[None]:
     """DuckDB's errors as BigQuery's: the reason is right, the wording near."""
     try:
         yield
+    except duckdb.TransactionException:
+        raise invalid_query("Transaction is aborted due to concurrent update.") from None
     except duckdb.Error as error:
         text = str(error).split("\n\n")[0]
         column, required = _COLUMN.search(text), _REQUIRED.search(text)
@@ -74,6 +76,7 @@ class Session:
         self.names = sql.Names(store, location, default_dataset, {})
         self.temporary: dict[str, tuple[Field, ...]] = {}
         self.names.temporary = self.temporary
+        self._prepared: dict[int, tuple[exp.Expression, str, dict[str, str | None]]] = {}
 
     def close(self) -> None:
         self.rollback()
@@ -128,10 +131,9 @@ class Session:
                     f"Cannot query over table '{name}' without a filter over column(s) "
                     f"'{column}' that can be used for partition elimination"
                 )
-        query = tree if isinstance(tree, exp.Query) else tree.args.get("expression")
         columns: dict[tuple[str, str], set[str]] = {}
-        if isinstance(query, exp.Query):
-            query = _with_ctes(query, tree)
+        if isinstance(tree, exp.Query | exp.Insert | exp.Create):
+            query = tree.expression if isinstance(tree, exp.Create) else tree
             text, binding = self.prepared(query)
             with in_bigquerys_words():
                 columns = sizes.columns_read(self.cursor, text, binding)
@@ -142,7 +144,10 @@ class Session:
         return sizes.bytes_read(self.store, scans, columns)
 
     def prepared(self, tree: exp.Expression) -> tuple[str, dict[str, str | None]]:
-        """DuckDB's SQL, with the views of INFORMATION_SCHEMA in place."""
+        """DuckDB's SQL, with the views of INFORMATION_SCHEMA in place; made once for a tree."""
+        known = self._prepared.get(id(tree))
+        if known is not None:
+            return known[1:]
         for node in sql.table_nodes(tree):
             if sql.is_information_schema(node):
                 path = self.names.path(node)
@@ -151,7 +156,9 @@ class Session:
                 # DuckDB registers nothing beside a result that is not read to its end.
                 self.cursor.execute("select 1").fetchall()
                 self.cursor.register(view, information_schema.view(self.store, view))
-        return sql.translated(tree, self.names, self.parameters)
+        text, binding = sql.translated(tree, self.names, self.parameters)
+        self._prepared[id(tree)] = (tree, text, binding)
+        return text, binding
 
     def select(self, tree: exp.Query, target: Destination | None) -> Outcome:
         """A query, its rows kept or written to a table."""
@@ -177,8 +184,6 @@ class Session:
 
     def keep_result(self, tree: exp.Query) -> tuple[tuple[Field, ...], str]:
         """Run a query; its columns, and a relation that gives them in BigQuery's types."""
-        tree = tree.copy()
-        sql.name_columns(tree)
         text, binding = self.prepared(tree)
         with in_bigquerys_words():
             self.cursor.execute(f"create or replace temp table _result as {text}", binding)
@@ -192,8 +197,6 @@ class Session:
 
     def describe(self, tree: exp.Query) -> tuple[Field, ...]:
         """The columns a query would give."""
-        tree = tree.copy()
-        sql.name_columns(tree)
         text, binding = self.prepared(tree)
         with in_bigquerys_words():
             return self.fields_of(self.cursor.sql(f"from ({text}) limit 0", params=binding or None))
@@ -280,21 +283,13 @@ class Session:
             raise invalid_query(asserted.message or "Assertion failed")
         return Outcome("ASSERT")
 
-    def refuse_in_transaction(self, what: str) -> None:
+    def refuse_in_transaction(self) -> None:
+        """Raises ApiError invalidQuery while a transaction is open."""
         if self.transaction is not None:
             raise invalid_query(
-                f"{what} is not supported in a transaction: DDL statements other than those on "
-                "temporary tables are not allowed."
+                "DDL statements are not supported in a transaction, except for those creating or "
+                "droping temporary tables or temporary functions."
             )
-
-
-def _with_ctes(query: exp.Query, tree: exp.Expression) -> exp.Query:
-    clause = tree.args.get("with_")
-    if query is tree or clause is None:
-        return query
-    query = query.copy()
-    query.set("with_", clause.copy())
-    return query
 
 
 def kind_of(tree: Any) -> str:

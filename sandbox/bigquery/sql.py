@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -132,8 +133,9 @@ def _piece(script: str, start: int, end: int) -> Piece:
     return Piece(script[start:end].rstrip(), line, column)
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> exp.Expression | Snapshot | Assertion | Declaration:
-    """One statement.
+    """One statement, its unnamed columns named. The tree is shared: never change it.
 
     Raises:
         ApiError: invalidQuery with line and column of the statement's own text.
@@ -155,7 +157,9 @@ def parse(text: str) -> exp.Expression | Snapshot | Assertion | Declaration:
     if asserted:
         query = _parsed(f"select {asserted['what']} as is_true")
         return Assertion(query, (asserted["why"] or "''")[1:-1])
-    return _parsed(text)
+    tree = _parsed(text)
+    _name_columns(tree.expression if isinstance(tree, exp.Create) else tree)
+    return tree
 
 
 def _parsed(text: str) -> exp.Expression:
@@ -281,7 +285,7 @@ def is_array(node: exp.Table) -> bool:
     return any(each is not node and each.alias_or_name.lower() == node.db.lower() for each in named)
 
 
-def name_columns(tree: exp.Expression) -> None:
+def _name_columns(tree: exp.Expression) -> None:
     """Columns without a name get BigQuery's: ``f0_``, ``f1_`` …; two of one name are refused."""
     if not isinstance(tree, exp.Query):
         return
@@ -300,8 +304,8 @@ def name_columns(tree: exp.Expression) -> None:
     for name in named:
         if named.count(name) > 1:
             raise invalid_query(
-                "Duplicate column names in the result are not supported when a destination table "
-                f"is present. Found duplicate(s): {name}"
+                "Duplicate column names in the result are not supported. Found duplicate(s): "
+                f"{name}"
             )
 
 

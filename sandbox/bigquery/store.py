@@ -78,7 +78,10 @@ class Store:
 
     def __init__(self, project: str, location: str, data: Path | None = None) -> None:
         self.project, self.location = project, location
+        self._lasts = data is not None
         self.lock = threading.RLock()
+        # DuckDB refuses two calls on one connection at a time.
+        self._connecting = threading.Lock()
         self._base = duckdb.connect(str(data) if data else ":memory:")
         self._base.execute("set TimeZone = 'UTC'")
         # Joins as written, as in trueline's own DuckDB (docs/decisions/0008).
@@ -93,12 +96,14 @@ class Store:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection with a transaction and temporary tables of its own."""
-        cursor = self._base.cursor()
+        with self._connecting:
+            cursor = self._base.cursor()
         cursor.execute("set TimeZone = 'UTC'")
         return cursor
 
     def close(self) -> None:
-        self._base.close()
+        with self._connecting:
+            self._base.close()
 
     def dataset(self, dataset_id: str, location: str | None = None) -> Dataset:
         """Raises ApiError notFound, also where a job asks from another location."""
@@ -265,6 +270,8 @@ class Store:
 
     def keep(self, kind: str, name: str, body: dict[str, Any]) -> None:
         """Write one thing's metadata so that it survives a restart on the same file."""
+        if not self._lasts:
+            return
         with self.lock:
             self._forget(kind, name)
             self._run(f"insert into {META}.things values (?, ?, ?)", [kind, name, json.dumps(body)])
@@ -277,7 +284,8 @@ class Store:
             yield name, json.loads(body)
 
     def _forget(self, kind: str, name: str) -> None:
-        self._run(f"delete from {META}.things where kind = ? and name = ?", [kind, name])
+        if self._lasts:
+            self._run(f"delete from {META}.things where kind = ? and name = ?", [kind, name])
 
     def _read(self) -> None:
         for name, body in self.kept("dataset"):

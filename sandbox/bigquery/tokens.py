@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,22 +42,13 @@ class Tokens:
             self._keys[account["client_email"]] = public
 
     def write_account(self, path: Path, token_uri: str, name: str = "trueline") -> None:
-        """Write a service account's JSON file with a fresh RSA key, readable by its owner only."""
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        """Write a service account's JSON file with a fresh key, readable by its owner only."""
         email = f"{name}@{self._project}.iam.gserviceaccount.com"
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
         account = {
             "type": "service_account",
             "project_id": self._project,
             "private_key_id": secrets.token_hex(8),
-            "private_key": private.decode(),
+            "private_key": _private_key(),
             "client_email": email,
             "client_id": str(secrets.randbelow(10**20)),
             "token_uri": token_uri,
@@ -65,6 +57,11 @@ class Tokens:
         path.touch(mode=0o600)
         path.write_text(json.dumps(account))
         self.adopt_account(path)
+
+    def forget_accounts(self) -> None:
+        """No account exists any more; tokens given out stay good."""
+        with self._lock:
+            self._keys.clear()
 
     def revoke(self) -> None:
         """Refuse every token given out so far."""
@@ -114,6 +111,20 @@ class Tokens:
         except jwt.PyJWTError as error:
             raise ValueError(f"Invalid JWT: {error}") from None
         return email
+
+
+@cache
+def _private_key() -> str:
+    """A fresh RSA key of this process, as PEM."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
 
 
 def _refusal(error: str, description: str) -> Response:

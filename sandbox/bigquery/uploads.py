@@ -63,6 +63,8 @@ class Uploads:
             session = self._sessions.get(request.query.get("upload_id", ""))
         if session is None:
             raise ApiError("notFound", "Not found: upload session")
+        if session.response is not None:
+            return session.response
         found = _RANGE.fullmatch(request.headers.get("content-range", ""))
         if found is None:
             session.data[:] = request.body
@@ -75,8 +77,7 @@ class Uploads:
                 session.data.extend(request.body)
         if total == "*" or len(session.data) < int(total):
             return self._incomplete(session)
-        if session.response is None:
-            session.response = self._start(session.body, session.user, bytes(session.data))
+        session.response = self._start(session.body, session.user, bytes(session.data))
         return session.response
 
     def _incomplete(self, session: _Session) -> Response:

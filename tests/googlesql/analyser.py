@@ -80,6 +80,8 @@ _TABLE_OPTIONS = {
     "labels": None,
     "primary_key": None,
 }
+# ``?`` parameters are recorded as _1, _2 …
+_POSITION = re.compile(r"_\d+")
 _PLACE = re.compile(r"\s*\[at (\d+):(\d+)\]\s*$")
 
 
@@ -243,6 +245,7 @@ def language_options(engine: Engine) -> options.LanguageOptionsProto:
         enabled_language_features=[
             *(on for on in everything.enabled_language_features if on not in switched_off),
             public.FEATURE_INTERVAL_TYPE,
+            public.FEATURE_CREATE_VIEWS_WITH_COLUMN_OPTIONS,
         ],
     )
     language.supported_statement_kinds.extend(
@@ -261,8 +264,13 @@ def analyser_options(
         prune_unused_columns=False,
         parse_location_record_type=public.PARSE_LOCATION_RECORD_FULL_NODE_SCOPE,
     )
-    for name, type_text in parameters.items():
-        analyser.query_parameters.add(name=name.lower(), type=type_proto(type_text))
+    if parameters and all(_POSITION.fullmatch(name) for name in parameters):
+        analyser.parameter_mode = public.PARAMETER_POSITIONAL
+        for name in sorted(parameters, key=lambda name: int(name[1:])):
+            analyser.positional_query_parameters.append(type_proto(parameters[name]))
+    else:
+        for name, type_text in parameters.items():
+            analyser.query_parameters.add(name=name.lower(), type=type_proto(type_text))
     allowed = analyser.allowed_hints_and_options
     allowed.disallow_unknown_options = True
     for name, option_type in _TABLE_OPTIONS.items():

@@ -8,8 +8,8 @@ kinds matter, in this order:
     {"kind": "statement", "catalog": 1, "job_id": "…", "sql": "select …",
      "parameters": {"day": "DATE"}}
 
-A script's statements follow one another under one job. Names in the text may carry a project and
-back-quotes in any of BigQuery's ways.
+A script's statements follow one another as the jobs ``script_job_0_…``, ``script_job_1_…``. Names
+in the text may carry a project and back-quotes in any of BigQuery's ways.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ _INFORMATION_SCHEMA = {
         "clustering_ordinal_position",
     ),
 }
+_CHILD = re.compile(r"script_job_(\d+)_")
+_WITHOUT_TABLES = re.compile(r"(\w+)`?\.`?INFORMATION_SCHEMA\b", re.I)
 _NUMBERED = {"ordinal_position", "clustering_ordinal_position"}
 
 
@@ -69,16 +71,22 @@ def check_captured(path: Path) -> Report:
         if (sql, job.catalog) in seen:
             continue
         seen.add((sql, job.catalog))
-        shapes = catalogs[job.catalog]
-        datasets = {key.partition(".")[0] for key in shapes}
+        # Registering every table of the warehouse for every job takes minutes.
+        named = {
+            key: shape
+            for key, shape in catalogs[job.catalog].items()
+            if key.rpartition(".")[2] in sql
+        }
+        datasets = {key.partition(".")[0] for key in named} | set(_WITHOUT_TABLES.findall(sql))
         report.checked["jobs"] += 1
         check_script(
             sql,
             job.parameters,
-            shapes | _information_schema(datasets),
+            named | _information_schema(datasets),
             origin=Origin(str(path), job.line, is_one_line=True, about=job.job_id),
             report=report,
             projects=_projects(sql, datasets),
+            is_ours=False,
         )
     if not seen:
         raise ValueError(f"{path} holds no statement")
@@ -87,11 +95,14 @@ def check_captured(path: Path) -> Report:
 
 def _jobs(lines: list[dict[str, Any]]) -> Iterator[_Job]:
     jobs: dict[str, _Job] = {}
+    job_id = ""
     for number, line in enumerate(lines, start=1):
         if line["kind"] == "statement":
-            job = jobs.setdefault(
-                line["job_id"], _Job(line["job_id"], number, line["catalog"], [], {})
-            )
+            child = _CHILD.match(line["job_id"])
+            # A child after the first belongs to the script that began last.
+            if child is None or child[1] == "0":
+                job_id = line["job_id"]
+            job = jobs.setdefault(job_id, _Job(job_id, number, line["catalog"], [], {}))
             job.statements.append(line["sql"].rstrip().removesuffix(";"))
             job.parameters |= line["parameters"]
     yield from jobs.values()

@@ -129,8 +129,10 @@ def _unordered_differences(theirs: Counter[Any], ours: Counter[Any]) -> Iterator
 def _exact(value: Any) -> Any:
     """Hashable, and equal only where both engines truly said the same."""
     match value:
-        case bool() | None | str():
+        case None | str():
             return value
+        case bool():
+            return f"bool {value}"
         case float():
             return f"float {value!r}"
         case Decimal():

@@ -257,6 +257,10 @@ class BothEngines:
         except (duckdb.Error, ValueError) as error:
             return error
 
+    def duckdb_rows(self, text: str) -> list[tuple[Any, ...]]:
+        """Rows of a text in DuckDB's own dialect."""
+        return self._duckdb.execute(text).fetchall()
+
     def differences(self, sql: str, corrections: Iterable[Correction] = CORRECTIONS) -> list[str]:
         """What differs, an error on one of the two included; two errors are alike."""
         theirs, ours = self.by_googlesql(sql), self.by_duckdb(sql, corrections)

@@ -13,8 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
+import sqlglot
 import wasmtime
 from google.protobuf import empty_pb2  # noqa: TID253 - small, and no DAG imports this
+from sqlglot.tokens import TokenType
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.public import value_pb2 as values
@@ -29,6 +31,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EMPTY = service.TableContent(table_data=service.TableData())
 # Wide enough for any NUMERIC and BIGNUMERIC; the default context rounds to 28 digits.
 _EXACT = Context(prec=80)
+_WITH = {TokenType.WITH, TokenType.RECURSIVE}
+_DEPTH = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
 _CODE = re.compile(r"^Code: \d+, Message: ")
 
 
@@ -58,7 +62,10 @@ class Evaluator:
         self, tables: Mapping[str, Sequence[tuple[str, str]]], parameters: Mapping[str, str]
     ) -> None:
         """``tables``: ``dataset.table`` to (column, type) pairs; ``parameters``: name to type."""
-        self._tables = dict(tables)
+        self._tables = {
+            key: [(name, _type_proto(kind)) for name, kind in columns]
+            for key, columns in tables.items()
+        }
         self._parameters = {name.lower(): kind for name, kind in parameters.items()}
         self._contents: dict[str, service.TableContent] = {}
         names = "|".join(re.escape(key) for key in sorted(tables, key=len, reverse=True))
@@ -82,7 +89,7 @@ class Evaluator:
             # Rows are bound to tables at the root only, so the dotted name is one identifier.
             table = request.simple_catalog.table.add(name=key, full_name=key)
             for column, kind in self._tables[key]:
-                table.column.add(name=column, type=_type_proto(kind))
+                table.column.add(name=column, type=kind)
             request.table_content[key].CopyFrom(self._contents.get(key, _EMPTY))
         answer = self._engine.call("RegisterCatalog", request, service.RegisterResponse)
         return self._catalogs.setdefault(keys, answer.registered_id)
@@ -100,7 +107,7 @@ class Evaluator:
         self._forget_catalogs_of(key)
         content = service.TableContent()
         content.table_data.SetInParent()
-        encoders = [(name, encoder(_type_proto(kind))) for name, kind in self._tables[key]]
+        encoders = [(name, encoder(kind)) for name, kind in self._tables[key]]
         for row in rows:
             cells = content.table_data.row.add().cell
             for name, encode in encoders:
@@ -120,7 +127,34 @@ class Evaluator:
         Raises:
             EvaluationError: Google's words. A crash of the engine is told so, and survived.
         """
-        read: set[str] = set()
+        given = parameters or {}
+        words, steps, last = _steps(sql)
+        kept: list[_Step] = []
+        known: set[str] = set()
+        try:
+            for number, step in enumerate(steps):
+                kept.append(step)
+                after = " ".join([*(each.body for each in steps[number + 1 :]), last])
+                if _is_repeated(step.name, after):
+                    # The evaluator computes such a CTE for every row: it becomes a table.
+                    text = _composed(words, kept, f"select * from {step.name}")
+                    answer = self._evaluate(text, given, frozenset(known))
+                    kept.pop()
+                    known.add(step.name)
+                    columns = [(column.name, column.type) for column in answer.prepared.columns]
+                    self._tables[step.name] = columns
+                    self._contents[step.name] = answer.content
+            text = _composed(words, kept, last) if known else sql
+            return _result(self._evaluate(text, given, frozenset(known)))
+        finally:
+            for name in known:
+                self._forget_catalogs_of(name)
+                del self._tables[name], self._contents[name]
+
+    def _evaluate(
+        self, sql: str, parameters: Mapping[str, Any], steps: frozenset[str]
+    ) -> service.EvaluateQueryResponse:
+        read = set(steps)
 
         def quoted(match: re.Match[str]) -> str:
             key = match[1].lower()
@@ -131,32 +165,77 @@ class Evaluator:
         request = service.EvaluateQueryRequest(
             sql=self._names.sub(quoted, sql), options=self._options
         )
-        for name, value in (parameters or {}).items():
+        for name, value in parameters.items():
             parameter = request.params.add(name=name.lower())
             parameter.value.SetInParent()
             if value is not None:
                 encoder(_type_proto(self._parameters[name.lower()]))(parameter.value, value)
         try:
             request.registered_catalog_id = self._catalog_of(frozenset(read))
-            answer = self._engine.call("EvaluateQuery", request, service.EvaluateQueryResponse)
+            return self._engine.call("EvaluateQuery", request, service.EvaluateQueryResponse)
         except GoogleSqlError as error:
             raise EvaluationError(_CODE.sub("", str(error))) from None
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             # A failed check in the C++ ends this instance; the next query gets a new one.
             self._start()
             raise EvaluationError(f"the evaluator crashed: {type(error).__name__}") from None
-        columns = answer.prepared.columns
-        decoders = [decoder(column.type) for column in columns]
-        return Result(
-            tuple((column.name, _type_name(column.type)) for column in columns),
-            [
-                tuple(
-                    decode(cell) if cell.WhichOneof("value") else None
-                    for decode, cell in zip(decoders, row.cell, strict=True)
-                )
-                for row in answer.content.table_data.row
-            ],
-        )
+
+
+def _result(answer: service.EvaluateQueryResponse) -> Result:
+    columns = answer.prepared.columns
+    decoders = [decoder(column.type) for column in columns]
+    return Result(
+        tuple((column.name, _type_name(column.type)) for column in columns),
+        [
+            tuple(
+                decode(cell) if cell.WhichOneof("value") else None
+                for decode, cell in zip(decoders, row.cell, strict=True)
+            )
+            for row in answer.content.table_data.row
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One CTE."""
+
+    name: str
+    body: str
+
+
+def _steps(sql: str) -> tuple[str, list[_Step], str]:
+    """A query's ``with`` or ``with recursive``, its CTEs, and the text after them."""
+    tokens = sqlglot.tokenize(sql, read="bigquery")
+    opening_words = 0
+    while tokens[opening_words].token_type in _WITH:
+        opening_words += 1
+    steps: list[_Step] = []
+    at = opening_words
+    while opening_words and (at == opening_words or tokens[at].token_type == TokenType.COMMA):
+        at += tokens[at].token_type == TokenType.COMMA
+        opening = closing = at + 2
+        depth = 1
+        while depth:
+            closing += 1
+            depth += _DEPTH.get(tokens[closing].token_type, 0)
+        body = sql[tokens[opening].end + 1 : tokens[closing].start]
+        steps.append(_Step(tokens[at].text, body))
+        at = closing + 1
+    words = " ".join(token.text for token in tokens[:opening_words])
+    return words, steps, sql[tokens[at].start :]
+
+
+def _is_repeated(name: str, text: str) -> bool:
+    """True where a subquery in an expression reads it."""
+    return bool(re.search(rf"\(\s*select\b[^()]*\bfrom\s+{name}\b", text, re.IGNORECASE))
+
+
+def _composed(words: str, steps: Sequence[_Step], last: str) -> str:
+    if not steps:
+        return last
+    ctes = ",\n".join(f"{step.name} as ({step.body})" for step in steps)
+    return f"{words} {ctes}\n{last}"
 
 
 def encoder(kind: types.TypeProto) -> Callable[[values.ValueProto, Any], None]:

@@ -88,10 +88,10 @@ def test_what_dlt_asks_and_changes_is_understood(tmp_path: Path) -> None:
         ),
         said(
             "INSERT INTO `my-project`.`trueline_load_1`.`_dlt_loads`(load_id, inserted_at) "
-            "VALUES(@a, @b)",
+            "VALUES(?, ?)",
             "dlt-2",
-            a="STRING",
-            b="TIMESTAMP",
+            _1="STRING",
+            _2="TIMESTAMP",
         ),
         said("CREATE TABLE `my-project`.`trueline_load_1`.`t` (`a` STRING NOT NULL)", "dlt-3"),
     )
@@ -100,13 +100,26 @@ def test_what_dlt_asks_and_changes_is_understood(tmp_path: Path) -> None:
 
 def test_statements_of_one_job_are_one_script(tmp_path: Path) -> None:
     swap = [
-        said("begin transaction;", "swap"),
-        said("delete from trueline_marts.gap where report_date >= @d;", "swap", d="DATE"),
-        said("commit transaction;", "swap"),
+        said("begin transaction;", "script_job_0_a"),
+        said("delete from trueline_marts.gap where report_date >= @d;", "script_job_1_b", d="DATE"),
+        said("commit transaction;", "script_job_2_c"),
     ]
     assert problems(tmp_path, *swap) == []
     (found,) = problems(tmp_path, *swap[:2])
-    assert "swap: the transaction is never committed" in found
+    assert "script_job_0_a: the transaction is never committed" in found
+
+
+def test_what_is_not_judged_is_counted(tmp_path: Path) -> None:
+    path = record(
+        tmp_path,
+        said("declare table_exists bool", "dlt-1"),
+        said(
+            "select version from `p`.`trueline_load_2`.`_dlt_version` where v = ?", "2", _1="INT64"
+        ),
+    )
+    report = check_captured(path)
+    assert report.problems == []
+    assert report.checked["not judged"] == 2
 
 
 def test_a_statement_recorded_twice_is_checked_once(tmp_path: Path) -> None:

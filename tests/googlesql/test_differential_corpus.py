@@ -15,6 +15,7 @@ from tests.googlesql.differential_corpus import BothEngines, Entry, entries
 from tests.googlesql.engine import Engine
 from tests.googlesql.evaluator import Evaluator, Result
 from tests.googlesql.inline import inline_statements
+from tests.googlesql.two_engines import PAGE, render
 from tests.googlesql.type_rules import difference
 from tests.lint.banned import BANNED_FUNCTIONS, BANNED_PARTS
 from trueline.model.catalog import load_catalog
@@ -149,3 +150,15 @@ def _compare_texts(texts: list[str]) -> None:
     ours = on_duckdb(connection, query, translate=lambda sql: translate(sql, CORRECTIONS))
     assert len(ours.rows) == len(texts)
     assert differences(evaluator.query(query), ours, ordered=False) == []
+
+
+def test_an_apostrophe_in_a_comment_changes_no_text(engines: BothEngines) -> None:
+    said = "select id, trim(s) as v /* the day's end */ from corpus.words"
+    spaced = "select /* the day's end */ id, trim(s) as v from corpus.words"
+    assert engines.differences(said) == engines.differences(spaced) == []
+    left_in = translate(said, CORRECTIONS).replace("SELECT", "SELECT /* the day's end */", 1)
+    assert engines.duckdb_rows(left_in) != engines.duckdb_rows(left_in.replace("'s end", "s end"))
+
+
+def test_the_page_on_two_engines_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render(), "run python -m tests.googlesql.two_engines"

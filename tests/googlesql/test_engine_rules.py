@@ -38,6 +38,7 @@ create table d.x (t datetime not null) partition by datetime_trunc(t, month);
 create table d.x (t date not null) partition by date_trunc(t, year);
 create table d.x (n int64 not null) partition by range_bucket(n, generate_array(0, 100, 10));
 create table d.x (t date not null, k string, n int64) partition by t cluster by k, n;
+create view d.v (k options (description = 'The lead.')) as select lead_key from d.leads;
 """
 WRONG = {
     "result has two columns": """

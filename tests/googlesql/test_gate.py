@@ -101,6 +101,24 @@ WRONG = {
         6,
         "to_json_string of TIMESTAMP is written differently",
     ),
+    "text_read_as_a_number": (
+        "loaded_at <= @as_of",
+        "safe_cast(campaign_id as int64) > 1",
+        6,
+        "the engines read INT64 from odd texts",
+    ),
+    "number_written_as_text": (
+        "loaded_at <= @as_of",
+        "cast(cast(cost_micros as numeric) as string) > ''",
+        6,
+        "NUMERIC is written as text differently",
+    ),
+    "rounded_float": (
+        "loaded_at <= @as_of",
+        "round(safe_divide(cost_micros, 7), 2) > 1",
+        6,
+        "round of FLOAT64 differs at halves",
+    ),
     "date_trunc_of_a_timestamp": (
         "platform_date as report_date",
         "cast(date_trunc(loaded_at, day) as date) as report_date",

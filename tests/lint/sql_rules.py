@@ -210,7 +210,9 @@ def _zones_are_for_days(node: exp.Expression) -> str | None:
 def _one_group_in_a_pattern(node: exp.Expression) -> str | None:
     if isinstance(node, exp.RegexpExtract | exp.RegexpExtractAll):
         pattern = node.expression
-        if not isinstance(pattern, exp.Literal | exp.RawString) or _groups(pattern.name) > 1:
+        parts = pattern.expressions if isinstance(pattern, exp.Concat) else [pattern]
+        is_text = all(isinstance(part, exp.Literal | exp.RawString) for part in parts)
+        if not is_text or _groups("".join(part.name for part in parts)) > 1:
             return "a pattern with two groups fails in BigQuery only: write one group, as a text"
     return None
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from trueline.errors import ConfigurationError, PermanentError
 from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import HISTORY_START, PARAMETERS
 from trueline.paths import home
-from trueline.rulebook import load_rulebook
+from trueline.rulebook import Rulebook, load_rulebook
 from trueline.warehouse.ddl import DUCKDB_TYPES
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def give(
 
 def case_parameters(case: Case) -> dict[str, Any]:
     """Defaults of the default rulebook, overridden by what the case gives."""
-    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    rulebook = _default_rulebook()
     defaults = {
         **rulebook.parameters(DEFAULT_AS_OF),
         "history_start": HISTORY_START,
@@ -120,6 +121,11 @@ def case_parameters(case: Case) -> dict[str, Any]:
     }
     given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
     return {**defaults, **given}
+
+
+@cache
+def _default_rulebook() -> Rulebook:
+    return load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
 
 
 def _typed_parameter(name: str, value: Any) -> Any:
@@ -133,7 +139,7 @@ def _typed_parameter(name: str, value: Any) -> Any:
 def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Typed rows by ``layer.table``: what the case gives, and the default rulebook's tables."""
     catalog = load_catalog()
-    rulebook = load_rulebook(home() / "config" / "rulebook", "Europe/Berlin")
+    rulebook = _default_rulebook()
     rows = {
         f"rules.{name}": values
         for name, values in rulebook.tables(lambda value: value, lambda value: value).items()

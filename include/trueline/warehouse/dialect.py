@@ -22,7 +22,7 @@ class Correction:
     name: str
     prevents: str
     example: str
-    apply: Callable[[exp.Expression], exp.Expression]
+    apply: Callable[[exp.Expr], exp.Expr]
 
 
 _NUMERIC = exp.DataType.build("DECIMAL(38,9)", dialect="duckdb")
@@ -39,7 +39,7 @@ _IGNORED = r"\p{Mn}\p{Me}\p{Cf}\p{Lm}\p{Sk}'.:\x{00B7}\x{2018}\x{2019}\x{2024}\x
 _SIGMA_AT_THE_END = rf"([{_CASED}][{_IGNORED}]*)Σ([{_IGNORED}]*(?:$|[^{_CASED}{_IGNORED}]))"
 
 
-def _numeric_keeps_nine_decimals(node: exp.Expression) -> exp.Expression:
+def _numeric_keeps_nine_decimals(node: exp.Expr) -> exp.Expr:
     if (
         isinstance(node, exp.DataType)
         and node.is_type(exp.DataType.Type.DECIMAL)
@@ -49,46 +49,52 @@ def _numeric_keeps_nine_decimals(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _product_is_rounded(node: exp.Expression) -> exp.Expression:
+def _product_is_rounded(node: exp.Expr) -> exp.Expr:
     # A whole number adds no decimals; rounding one is harmless, and no query multiplies FLOAT64.
     if isinstance(node, exp.Mul) and not (node.this.is_int or node.expression.is_int):
         return _function("round", node.copy(), exp.Literal.number(_NUMERIC_PLACES))
     return node
 
 
-def _factor_has_64_bits(node: exp.Expression) -> exp.Expression:
+def _chr_takes_32_bits(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Chr) and not isinstance(node.expressions[0], exp.Cast):
+        return exp.Chr(expressions=[exp.cast(node.expressions[0].copy(), "INT")])
+    return node
+
+
+def _factor_has_64_bits(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Literal) and node.is_int and isinstance(node.parent, exp.Mul):
         return exp.cast(node.copy(), "BIGINT")
     return node
 
 
-def _timestamp_diff_counts_whole_units(node: exp.Expression) -> exp.Expression:
+def _timestamp_diff_counts_whole_units(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.TimestampDiff):
         unit = exp.Literal.string(str(node.args["unit"].name).lower())
         return _function("date_sub", unit, node.expression, node.this)
     return node
 
 
-def _date_arithmetic_stays_date(node: exp.Expression) -> exp.Expression:
+def _date_arithmetic_stays_date(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DateAdd | exp.DateSub):
         return _as_date(node)
     return node
 
 
-def _date_trunc_stays_date(node: exp.Expression) -> exp.Expression:
+def _date_trunc_stays_date(node: exp.Expr) -> exp.Expr:
     # The static gate keeps timestamps to TIMESTAMP_TRUNC.
     if isinstance(node, exp.DateTrunc):
         return _as_date(node)
     return node
 
 
-def _like_knows_its_escape(node: exp.Expression) -> exp.Expression:
+def _like_knows_its_escape(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Like) and not isinstance(node.parent, exp.Escape):
         return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
     return node
 
 
-def _div_keeps_its_operands(node: exp.Expression) -> exp.Expression:
+def _div_keeps_its_operands(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.IntDiv):
         for side in ("this", "expression"):
             if isinstance(node.args[side], exp.Binary | exp.Unary):
@@ -96,19 +102,19 @@ def _div_keeps_its_operands(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _div_stays_together(node: exp.Expression) -> exp.Expression:
+def _div_stays_together(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.IntDiv) and isinstance(node.parent, exp.Binary | exp.Unary):
         return exp.Paren(this=node.copy())
     return node
 
 
-def _trim_takes_all_white_space(node: exp.Expression) -> exp.Expression:
+def _trim_takes_all_white_space(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Trim) and not node.expression:
         node.set("expression", exp.Literal.string(_WHITE_SPACE))
     return node
 
 
-def _lower_knows_two_letters(node: exp.Expression) -> exp.Expression:
+def _lower_knows_two_letters(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Lower):
         text = _function(
             "replace", node.this, exp.Literal.string("İ"), exp.Literal.string("i\u0307")
@@ -126,7 +132,7 @@ def _lower_knows_two_letters(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _upper_may_be_longer(node: exp.Expression) -> exp.Expression:
+def _upper_may_be_longer(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.Upper):
         return node
     letter = exp.column("letter")
@@ -154,7 +160,7 @@ def _upper_may_be_longer(node: exp.Expression) -> exp.Expression:
     )
 
 
-def _countif_of_nothing_is_zero(node: exp.Expression) -> exp.Expression:
+def _countif_of_nothing_is_zero(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.CountIf):
         one = exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))])
         return exp.Count(this=one)
@@ -168,14 +174,14 @@ def _longer_uppers() -> dict[str, str]:
     return {letter: letter.upper() for letter in letters if len(letter.upper()) > 1}
 
 
-def _as_date(node: exp.Expression) -> exp.Expression:
+def _as_date(node: exp.Expr) -> exp.Expr:
     parent = node.parent
     if isinstance(parent, exp.Cast) and parent.is_type("DATE"):
         return node
     return exp.cast(node.copy(), "DATE")
 
 
-def _function(name: str, *arguments: exp.Expression) -> exp.Expression:
+def _function(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
@@ -253,6 +259,12 @@ CORRECTIONS: tuple[Correction, ...] = (
         _upper_may_be_longer,
     ),
     Correction(
+        "CHR of a whole number",
+        "DuckDB's CHR refuses 64 bits.",
+        "chr_of_a_code",
+        _chr_takes_32_bits,
+    ),
+    Correction(
         "COUNTIF of nothing is zero",
         "COUNT_IF over no rows was NULL.",
         "countif_of_nothing",
@@ -272,12 +284,11 @@ def translate(sql: str, corrections: Sequence[Correction]) -> str:
     tree = sqlglot.parse_one(sql, read="bigquery")
     for correction in corrections:
         tree = _rewritten(tree, correction.apply)
-    return tree.sql(dialect="duckdb")
+    # After an apostrophe in a comment, DuckDB takes blanks of Unicode inside texts for plain ones.
+    return tree.sql(dialect="duckdb", comments=False)
 
 
-def _rewritten(
-    tree: exp.Expression, apply: Callable[[exp.Expression], exp.Expression]
-) -> exp.Expression:
+def _rewritten(tree: exp.Expr, apply: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     """Every node rewritten, the inner ones first; ``transform`` would stop at the outermost."""
     for node in reversed(list(tree.walk())):
         new = apply(node)

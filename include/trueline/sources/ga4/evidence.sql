@@ -110,23 +110,23 @@ addresses_decoded as (
                     '' order by place
                 )
             from (
-                -- Two digits of base 16; 816 is 17 times the code of the character 0.
+                -- Two digits of base 16, each counted from 1.
                 select
                     place,
                     piece,
-                    unicode(substr(digits, 2, 1)) * 16 + unicode(substr(digits, 3, 1)) - 816 as byte_1,
-                    unicode(substr(digits, 5, 1)) * 16 + unicode(substr(digits, 6, 1)) - 816 as byte_2,
-                    unicode(substr(digits, 8, 1)) * 16 + unicode(substr(digits, 9, 1)) - 816 as byte_3,
-                    unicode(substr(digits, 11, 1)) * 16 + unicode(substr(digits, 12, 1)) - 816 as byte_4
+                    strpos('0123456789abcdef', substr(digits, 2, 1)) * 16
+                    + strpos('0123456789abcdef', substr(digits, 3, 1)) - 17 as byte_1,
+                    strpos('0123456789abcdef', substr(digits, 5, 1)) * 16
+                    + strpos('0123456789abcdef', substr(digits, 6, 1)) - 17 as byte_2,
+                    strpos('0123456789abcdef', substr(digits, 8, 1)) * 16
+                    + strpos('0123456789abcdef', substr(digits, 9, 1)) - 17 as byte_3,
+                    strpos('0123456789abcdef', substr(digits, 11, 1)) * 16
+                    + strpos('0123456789abcdef', substr(digits, 12, 1)) - 17 as byte_4
                 from (
-                    -- The six characters after 9 stand in for the digits A to F.
                     select
                         place,
                         addresses_in_pieces.pieces[safe_ordinal(place)] as piece,
-                        translate(
-                            addresses_in_pieces.pieces[safe_ordinal(place)],
-                            'ABCDEFabcdef', ':;<=>?:;<=>?'
-                        ) as digits
+                        lower(addresses_in_pieces.pieces[safe_ordinal(place)]) as digits
                     from
                         unnest(
                             generate_array(1, array_length(addresses_in_pieces.pieces))

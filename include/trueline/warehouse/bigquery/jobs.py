@@ -13,7 +13,6 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from concurrent.futures import TimeoutError as WaitedLongEnough
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from trueline.errors import RetriableError
 from trueline.settings.profile import BigQuerySettings
 from trueline.warehouse.base import JobStillRunning, Work
 from trueline.warehouse.bigquery.access import BigQueryAccess
-from trueline.warehouse.bigquery.errors import TRANSIENT_REASONS, as_ours, reason_of
+from trueline.warehouse.bigquery.errors import TRANSIENT_REASONS, Failure, as_ours
 from trueline.warehouse.bigquery.parameters import typed_parameters
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ statement_log = logging.getLogger("trueline.statements")
 _MAX_TRIES = 3
 _MAX_ATTEMPTS = 100
 _FIRST_DELAY_SECONDS = 1.0
+_FIRST_POLL_SECONDS = 0.1
+_LONGEST_POLL_SECONDS = 5.0
 _NOT_IN_A_JOB_ID = re.compile(r"[^A-Za-z0-9_-]+")
 _NOT_IN_A_LABEL = re.compile(r"[^a-z0-9_-]")
 
@@ -73,8 +74,6 @@ class Jobs:
             JobStillRunning: it takes longer than the work's patience.
             TruelineError: it failed.
         """
-        from google.api_core.exceptions import GoogleAPICallError
-
         config = self.config(sql, values, destination)
         if once:
             config.labels = {**self.labels, "statement": "once"}
@@ -84,18 +83,16 @@ class Jobs:
             job, is_new = self._send(sql, config, job_id)
             if job is None:
                 continue
-            try:
-                self._wait(job)
-            except GoogleAPICallError as error:
-                tries += is_new
-                if reason_of(error) not in TRANSIENT_REASONS or tries >= _MAX_TRIES:
-                    raise as_ours(error, self.settings, job_id) from error
-                log.warning("%s failed by itself (%s): once more", job_id, reason_of(error))
-                if is_new:
-                    time.sleep(_FIRST_DELAY_SECONDS * 2 ** (tries - 1))
-                continue
-            self.bytes_billed += job.total_bytes_billed or 0
-            return job
+            failure = self._failure(job)
+            if failure is None:
+                self.bytes_billed += job.total_bytes_billed or 0
+                return job
+            tries += is_new
+            if failure.reason not in TRANSIENT_REASONS or tries >= _MAX_TRIES:
+                raise as_ours(failure, self.settings, job_id)
+            log.warning("%s failed by itself (%s): once more", job_id, failure.reason)
+            if is_new:
+                time.sleep(_FIRST_DELAY_SECONDS * 2 ** (tries - 1))
         raise RetriableError(
             f"All {_MAX_ATTEMPTS} job ids of {step} are used.",
             where=f"BigQuery project {self.settings.project}",
@@ -156,13 +153,24 @@ class Jobs:
             return found, False
         return job, True
 
-    def _wait(self, job: QueryJob) -> None:
-        try:
-            job.result(timeout=self.work.patience_seconds, max_results=0)
-        except WaitedLongEnough:
-            raise JobStillRunning(
-                str(job.job_id), self.settings.project, self.settings.location
-            ) from None
+    def _failure(self, job: QueryJob) -> Failure | None:
+        """Wait for the job; why it failed, or None.
+
+        The client's own ``result()`` asks for rows, takes the failure of the job for a failure of
+        its request, and asks again for ten minutes. The job itself tells at once.
+        """
+        patience = self.work.patience_seconds
+        deadline = None if patience is None else time.monotonic() + patience
+        delay = _FIRST_POLL_SECONDS
+        while job.state != "DONE":
+            if deadline is not None and time.monotonic() > deadline:
+                raise JobStillRunning(
+                    str(job.job_id), self.settings.project, self.settings.location
+                )
+            time.sleep(delay)
+            delay = min(delay * 1.5, _LONGEST_POLL_SECONDS)
+            job.reload()
+        return Failure.of_job(job.error_result) if job.error_result else None
 
 
 def job_labels(work: Work) -> dict[str, str]:

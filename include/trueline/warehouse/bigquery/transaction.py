@@ -134,7 +134,7 @@ def read(jobs: Jobs, sql: str, values: Mapping[str, Any]) -> Rows:
     """Rows of one query; reading twice does no harm, so its job has the library's own id."""
     from google.api_core.exceptions import GoogleAPICallError
 
-    from trueline.warehouse.bigquery.errors import as_ours
+    from trueline.warehouse.bigquery.errors import Failure, as_ours
 
     config = jobs.config(sql, values)
     try:
@@ -143,7 +143,7 @@ def read(jobs: Jobs, sql: str, values: Mapping[str, Any]) -> Rows:
         )
         return [dict(row.items()) for row in result]
     except GoogleAPICallError as error:
-        raise as_ours(error, jobs.settings) from error
+        raise as_ours(Failure.of_call(error), jobs.settings) from error
 
 
 def still_changing(table: Table) -> PermanentError:
