@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo up test test-bigquery lint soak bench clean distclean docs lock
+.PHONY: help setup demo demo-bigquery-wire up test test-bigquery lint soak bench clean distclean docs lock
 
 help: ## what can be made
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 setup: $(STAMP) ## install the locked packages into .venv
 
@@ -25,6 +25,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP) ## the whole pipeline on a simulated company, about four minutes
 	@$(BIN)/python -m demo run
+
+demo-bigquery-wire: $(STAMP) ## the same through BigQuery's REST API: a fake of it on this machine
+	@$(BIN)/python -m demo run --warehouse bigquery-wire
 
 up: $(STAMP) ## Airflow's pages and the sandbox on 127.0.0.1, until Ctrl-C
 	@$(BIN)/python -m demo up
@@ -49,7 +52,7 @@ bench: $(STAMP) ## how long things take, printed
 	@$(BIN)/python -m tests.bench
 
 clean: ## remove what make made; .venv stays (make distclean removes it too)
-	@rm -rf .demo .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	@rm -rf .demo .demo-bigquery .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean

@@ -1,4 +1,4 @@
-"""Command line of the demo: ``python -m demo run | up | stop-check``."""
+"""Command line of the demo: ``python -m demo run | up | stop-check [--warehouse NAME]``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,26 @@ import sys
 from demo.errors import DemoError
 from demo.home import DemoHome
 from demo.processes import describe, leftovers, running_owner, stop_leftovers
+from demo.warehouses import WAREHOUSES
 from trueline.errors import TruelineError
+
+COMMANDS = {
+    "run": "the whole demo, from nothing to the report",
+    "up": "sandbox and Airflow in the foreground, until Ctrl-C",
+    "stop-check": "exit code 1 if a killed demo left processes behind",
+}
 
 
 def main() -> int:
     """Run one command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="the whole demo, from nothing to the report")
-    commands.add_parser("up", help="sandbox and Airflow in the foreground, until Ctrl-C")
-    commands.add_parser("stop-check", help="exit code 1 if a killed demo left processes behind")
-    command = parser.parse_args().command
-    home = DemoHome()
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose).add_argument(
+            "--warehouse", choices=WAREHOUSES, default="duckdb", help="what it runs on"
+        )
+    asked = parser.parse_args()
+    command, home = asked.command, DemoHome(warehouse=WAREHOUSES[asked.warehouse])
     try:
         return _stop_check(home) if command == "stop-check" else _start(command, home)
     except (DemoError, TruelineError) as error:

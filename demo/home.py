@@ -1,4 +1,4 @@
-"""Where the demo keeps its state, its secrets, and the environment of the processes it starts."""
+"""Where the demo keeps its state and its secrets."""
 
 from __future__ import annotations
 
@@ -14,19 +14,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from demo.errors import DemoError
-from demo.ports import HOST
+from demo.warehouses import REPOSITORY, DemoWarehouse, EmbeddedDuckDB
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 HOME_VARIABLE = "TRUELINE_DEMO_HOME"
 USER = "admin"
-#: The sandbox's own token: it guards nothing, the adapters only have to send one.
-SANDBOX_TOKEN = "sandbox-token"
-SANDBOX_PATHS = {
-    "trueline_google_ads": "google-ads",
-    "trueline_meta_ads": "meta-ads",
-    "trueline_hubspot": "hubspot",
-    "trueline_site_tag": "site-tag",
-}
 
 
 @dataclass(frozen=True)
@@ -52,10 +43,16 @@ class WorldSettings:
 
 
 class DemoHome:
-    """The folder ``.demo`` and everything in it. Readable by its owner only."""
+    """A demo's folder and everything in it. Readable by its owner only.
 
-    def __init__(self, root: Path | None = None) -> None:
-        chosen = root or Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / ".demo")
+    Args:
+        root: By default what the environment says, else the warehouse's own in the repository.
+        warehouse: What this demo runs on.
+    """
+
+    def __init__(self, root: Path | None = None, warehouse: DemoWarehouse | None = None) -> None:
+        self.warehouse = warehouse or EmbeddedDuckDB()
+        chosen = root or Path(os.environ.get(HOME_VARIABLE) or REPOSITORY / self.warehouse.folder)
         self.root = chosen.resolve()
         self.airflow = self.root / "airflow"
         self.data = self.root / "data"
@@ -63,7 +60,7 @@ class DemoHome:
         self.report = self.root / "report.html"
         self.processes = self.root / "processes.json"
         self.passwords = self.root / "airflow-passwords.json"
-        self._identity_key = self.root / "identity.key"
+        self.identity_key = self.root / "identity.key"
         self._secrets = self.root / "secrets.json"
         self._world = self.root / "world.json"
 
@@ -77,7 +74,7 @@ class DemoHome:
         self.root.mkdir(mode=0o700, parents=True)
         for folder in (self.airflow, self.data, self.logs):
             folder.mkdir()
-        create_identity_key_file(self._identity_key)
+        create_identity_key_file(self.identity_key)
         write_private(
             self._secrets,
             {
@@ -111,89 +108,9 @@ class DemoHome:
     def password(self) -> str:
         return str(json.loads(self.passwords.read_text())[USER])
 
-    def environment(self, *, sandbox_port: int, airflow_port: int) -> dict[str, str]:
-        """The environment of every process: Airflow's settings, the connections, no telemetry.
-
-        Airflow and trueline settings of the caller's own shell are left out, so that they can
-        neither break the demo nor be touched by it.
-        """
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW", "_AIRFLOW", "TRUELINE_"))
-        }
-        paths = [str(REPOSITORY / "include"), str(REPOSITORY)]
-        if inherited.get("PYTHONPATH"):
-            paths.append(inherited["PYTHONPATH"])
-        return {
-            **inherited,
-            "PYTHONPATH": os.pathsep.join(paths),
-            **self._trueline(sandbox_port),
-            **self._airflow(airflow_port),
-            **NO_TELEMETRY,
-        }
-
-    def _trueline(self, sandbox_port: int) -> dict[str, str]:
-        variables = {
-            "TRUELINE_DATA": str(self.data),
-            "TRUELINE_IDENTITY_KEY_FILE": str(self._identity_key),
-            # The world ends on a day, the clock goes on: a scheduled run would ask for days
-            # that the sandbox does not have.
-            "TRUELINE_CLOCK": "off",
-        }
-        for name, path in SANDBOX_PATHS.items():
-            address = f"http://{HOST}:{sandbox_port}/{path}"
-            variables[f"TRUELINE_CONN_{name.upper()}"] = json.dumps(
-                {"base_url": address, "token": SANDBOX_TOKEN}
-            )
-            variables[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(
-                {"conn_type": "http", "host": address, "password": SANDBOX_TOKEN}
-            )
-        return variables
-
-    def _airflow(self, port: int) -> dict[str, str]:
-        stored = json.loads(self._secrets.read_text())
-        address = f"http://{HOST}:{port}"
-        settings = {
-            ("core", "dags_folder"): str(REPOSITORY / "dags"),
-            ("core", "plugins_folder"): str(REPOSITORY / "plugins"),
-            ("core", "load_examples"): "False",
-            ("core", "dags_are_paused_at_creation"): "False",
-            ("core", "executor"): "LocalExecutor",
-            # 32, the default, costs three times the memory and makes SQLite a bottleneck.
-            ("core", "parallelism"): "3",
-            ("core", "fernet_key"): stored["fernet_key"],
-            # Workers call the API server here; the default address is port 8080.
-            ("core", "execution_api_server_url"): f"{address}/execution/",
-            ("core", "simple_auth_manager_users"): f"{USER}:admin",
-            ("core", "simple_auth_manager_passwords_file"): str(self.passwords),
-            ("api", "host"): HOST,
-            ("api", "port"): str(port),
-            ("api", "base_url"): address,
-            ("api", "workers"): "1",
-            ("api", "secret_key"): stored["api_secret_key"],
-            ("api_auth", "jwt_secret"): stored["jwt_secret"],
-            ("scheduler", "enable_health_check"): "False",
-            ("scheduler", "scheduler_idle_sleep_time"): "0.5",
-            # Its import alone would write two hundred lines.
-            ("logging", "namespace_levels"): "great_expectations=WARNING",
-            ("usage_data_collection", "enabled"): "False",
-        }
-        variables = {
-            f"AIRFLOW__{section.upper()}__{name.upper()}": value
-            for (section, name), value in settings.items()
-        }
-        return {"AIRFLOW_HOME": str(self.airflow), **variables}
-
-
-NO_TELEMETRY = {
-    "DO_NOT_TRACK": "1",
-    "SCARF_ANALYTICS": "false",
-    "GX_ANALYTICS_ENABLED": "false",
-    "RUNTIME__DLTHUB_TELEMETRY": "false",
-    # dlt would look for its own settings in Airflow's variables: one slow call per setting.
-    "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
-}
+    def airflow_secrets(self) -> dict[str, str]:
+        """``fernet_key``, ``api_secret_key`` and ``jwt_secret``."""
+        return dict(json.loads(self._secrets.read_text()))
 
 
 def write_private(path: Path, content: Mapping[str, object]) -> None:

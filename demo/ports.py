@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass, field
 
 from demo.errors import DemoError
 
@@ -14,6 +15,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the services of one demo listen; free ones unless told."""
+
+    sandbox: int = field(default_factory=free_port)
+    airflow: int = field(default_factory=free_port)
+    warehouse: int = field(default_factory=free_port)
 
 
 def require_free(port: int, *, used_for: str, fix: str) -> None:

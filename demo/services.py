@@ -1,30 +1,23 @@
-"""The services of the demo, started and ready: sandbox and Airflow."""
+"""The services of the demo, started and ready: sandbox, warehouse and Airflow."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import requests
 
 from demo.airflow_api import AirflowApi
+from demo.environment import process_environment
 from demo.errors import DemoError
 from demo.home import USER, DemoHome
-from demo.ports import HOST
+from demo.ports import HOST, Ports
 from demo.processes import Processes
 
 POOL = "trueline_warehouse"
-POOL_MEANING = "Everything that opens the warehouse: DuckDB has one writer process."
 SECONDS_TO_START = 180.0
 SECONDS_TO_MIGRATE = 300.0
-
-
-@dataclass(frozen=True)
-class Ports:
-    sandbox: int
-    airflow: int
 
 
 def start_services(
@@ -41,13 +34,16 @@ def start_services(
     Raises:
         DemoError: something did not start; names its log.
     """
-    environment = home.environment(sandbox_port=ports.sandbox, airflow_port=ports.airflow)
+    environment = process_environment(home, ports)
     world = home.world()
     sandbox = ["-m", "sandbox", "serve", "--port", str(ports.sandbox), "--seed", str(world.seed)]
     sandbox += ["--last-day", world.last_day.isoformat(), "--days", str(world.days)]
     sandbox += ["--size", str(world.size)]
     airflow = [sys.executable, "-m", "airflow"]
     processes.start("sandbox", [sys.executable, *sandbox], environment)
+    served = home.warehouse.server(home.root, ports.warehouse)
+    if served:
+        processes.start("warehouse", served, environment)
     processes.start("database", [*airflow, "db", "migrate"], environment)
     processes.finish("database", timeout=SECONDS_TO_MIGRATE)
     # Only the scheduler: its workers inherit what it has imported.
@@ -62,10 +58,12 @@ def start_services(
         processes.start("triggerer", [*airflow, "triggerer", "--skip-serve-logs"], environment)
 
     api = AirflowApi(f"http://{HOST}:{ports.airflow}")
-    wait_until(lambda: _sandbox_answers(ports.sandbox), processes, "the sandbox")
+    wait_until(lambda: _answers(ports.sandbox), processes, "the sandbox")
+    if served:
+        wait_until(lambda: _answers(ports.warehouse), processes, "the warehouse")
     wait_until(api.is_ready, processes, "Airflow")
     api.log_in(USER, home.password())
-    api.create_pool(POOL, 1, POOL_MEANING)
+    api.create_pool(POOL, home.warehouse.pool_slots, home.warehouse.pool_meaning)
     return api
 
 
@@ -99,7 +97,7 @@ def wait_until(
         time.sleep(1)
 
 
-def _sandbox_answers(port: int) -> bool:
+def _answers(port: int) -> bool:
     with requests.Session() as session:
         session.trust_env = False
         try:

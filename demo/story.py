@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from demo.airflow_api import AirflowApi, Run
+from demo.environment import process_environment
 from demo.errors import DemoError
 from demo.home import DemoHome, WorldSettings
-from demo.ports import free_port
+from demo.ports import Ports
 from demo.processes import Processes
-from demo.services import Ports, start_services, wait_for_dags, wait_until
-from trueline.settings.profile import Profile, load_profile
+from demo.services import start_services, wait_for_dags, wait_until
+from demo.warehouses import company_profile
+from trueline.settings.profile import Profile
 
 SINGLE_DAYS = 3
 SECONDS_PER_CHAPTER = 900.0
@@ -82,28 +84,22 @@ class Narrator:
 def run_demo(home: DemoHome) -> None:
     """The whole demo; raises DemoError with what failed."""
     started = time.monotonic()
-    profile = load_profile()
+    profile = company_profile()
     home.remove()
     home.create(WorldSettings.of_today(profile.time_zone))
-    ports = Ports(sandbox=free_port(), airflow=free_port())
+    ports = Ports()
     with Processes(home) as processes:
         with _chapter("Starting the sandbox and Airflow"):
             api = start_services(processes, home, ports, triggerer=False)
             wait_for_dags(api, expected_dags(profile), processes)
         tell(api, processes, home.world(), list(profile.sources))
+        with _chapter("The report"):
+            _report(home, ports)
         with _chapter("Stopping everything that was started"):
             processes.stop()
-    environment = home.environment(sandbox_port=ports.sandbox, airflow_port=ports.airflow)
-    print(flush=True)
-    world = home.world()
-    # The CRM also tells of people from before these days, who cost nothing here.
-    days = ["--first-date", str(world.first_day), "--last-date", str(world.last_day)]
-    _trueline(["report", "--by", "campaign", *days], environment)
-    _trueline(["report", "--format", "html", "--output", str(home.report), *days], environment)
     print(f"\nThe demo took {time.monotonic() - started:.0f} s. What next:")
     print(f"  open {home.report}")
-    print(f"  TRUELINE_DATA={home.data} .venv/bin/trueline report --by channel")
-    print("  make up       the same runs and DAGs in Airflow's own pages")
+    print(home.warehouse.last_words(home.root))
     print("  README.md     your own data; docs/ what the numbers mean, and why")
 
 
@@ -161,11 +157,25 @@ def _chapter(title: str) -> Iterator[None]:
     print(f"  [{time.monotonic() - started:.0f} s]", flush=True)
 
 
-def _trueline(arguments: list[str], environment: dict[str, str]) -> None:
+def _report(home: DemoHome, ports: Ports) -> None:
+    world = home.world()
+    # The CRM also tells of people from before these days, who cost nothing here.
+    days = ["--first-date", str(world.first_day), "--last-date", str(world.last_day)]
+    _trueline(home, ports, ["report", "--by", "campaign", *days])
+    _trueline(home, ports, ["report", "--format", "html", "--output", str(home.report), *days])
+
+
+def _trueline(home: DemoHome, ports: Ports, arguments: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "trueline", *arguments], env=environment, check=False
+        [sys.executable, "-m", "trueline", *arguments],
+        env=process_environment(home, ports),
+        # What libraries warn of is no part of the report.
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise DemoError(
-            f"`trueline {' '.join(arguments)}` failed with exit code {done.returncode}."
+            f"`trueline {' '.join(arguments)}` failed with exit code {done.returncode}.\n"
+            f"{done.stderr[-2000:]}"
         )

@@ -7,19 +7,19 @@ import time
 
 from demo.errors import DemoError
 from demo.home import USER, DemoHome, WorldSettings
-from demo.ports import HOST, free_port, require_free
+from demo.ports import HOST, Ports, require_free
 from demo.processes import Processes
-from demo.services import Ports, start_services, wait_for_dags
+from demo.services import start_services, wait_for_dags
 from demo.story import expected_dags
-from trueline.settings.profile import load_profile
+from demo.warehouses import company_profile
 
 UI_PORT_VARIABLE = "TRUELINE_UI_PORT"
 
 
 def keep_up(home: DemoHome) -> None:
     """Start everything on 127.0.0.1 and stay; ends with KeyboardInterrupt or DemoError."""
-    profile = load_profile()
-    ports = Ports(sandbox=free_port(), airflow=_ui_port())
+    profile = company_profile()
+    ports = Ports(airflow=_ui_port())
     require_free(
         ports.airflow,
         used_for="Airflow's page",

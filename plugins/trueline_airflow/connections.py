@@ -23,16 +23,21 @@ def connection_from_airflow(name: str) -> Connection:
     try:
         found = BaseHook.get_connection(name)
     except AirflowNotFoundException:
-        raise ConfigurationError(
-            f"Airflow has no connection {name!r}.",
-            fix=f"Add it under Admin > Connections, or set AIRFLOW_CONN_{name.upper()} "
-            "(see .env.example).",
-        ) from None
+        raise no_connection(name) from None
     return Connection(
         name,
         base_url=_base_url(found),
         token=found.password or "",
         extra={key: str(value) for key, value in found.extra_dejson.items()},
+    )
+
+
+def no_connection(name: str) -> ConfigurationError:
+    """What to say when Airflow does not know ``name``."""
+    return ConfigurationError(
+        f"Airflow has no connection {name!r}.",
+        fix=f"Add it under Admin > Connections, or set AIRFLOW_CONN_{name.upper()} "
+        "(see .env.example).",
     )
 
 

@@ -17,8 +17,19 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
+from trueline.settings.profile import load_profile
+
 PRELOAD_VARIABLE = "TRUELINE_PRELOAD"
-HEAVY_MODULES = ("great_expectations", "dlt", "duckdb", "pandas", "trueline.pipeline")
+HEAVY_MODULES = ("great_expectations", "dlt", "pandas", "trueline.pipeline")
+OF_THE_ENGINE = {
+    "duckdb": ("duckdb",),
+    "bigquery": (
+        "airflow.providers.google.cloud.hooks.bigquery",
+        "dlt.destinations.impl.bigquery.bigquery",
+        "google.cloud.bigquery_storage",
+        "sqlalchemy_bigquery",
+    ),
+}
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +40,7 @@ def on_starting(component: Any) -> None:
     if os.environ.pop(PRELOAD_VARIABLE, None) != "1":
         return
     started = time.monotonic()
-    for module in HEAVY_MODULES:
+    modules = (*HEAVY_MODULES, *OF_THE_ENGINE[load_profile().warehouse.engine])
+    for module in modules:
         importlib.import_module(module)
-    log.info("loaded %s in %.1f s", ", ".join(HEAVY_MODULES), time.monotonic() - started)
+    log.info("loaded %s in %.1f s", ", ".join(modules), time.monotonic() - started)

@@ -99,7 +99,13 @@ def _create_table(session: Session, tree: exp.Create) -> Outcome:
         ddl.check_layout(table)
         if present is not None:
             session.store.drop_table(present)
-        session.store.create_table(table)
+        try:
+            session.store.create_table(table)
+        except ApiError as error:
+            # Another job made it since it was looked for.
+            if error.reason != "duplicate" or not tree.args.get("exists"):
+                raise
+            return _outcome(session, kind, "SKIP", path)
     else:
         fields, rows = session.keep_result(query)
         try:

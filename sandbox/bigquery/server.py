@@ -20,6 +20,7 @@ from sandbox.bigquery.record import Record
 from sandbox.bigquery.runner import Runner
 from sandbox.bigquery.store import Store
 from sandbox.bigquery.tokens import Tokens
+from sandbox.client_environment import client_environment
 from sandbox.server.app import Handler
 from sandbox.server.wire import Request, Response, as_json
 
@@ -135,14 +136,7 @@ class BigQueryServer(ThreadingHTTPServer):
     def environment(self, folder: Path) -> dict[str, str]:
         """Environment variables that lead Google's clients here."""
         path = self.write_credentials(folder / "sandbox-bigquery.json")
-        return {
-            "BIGQUERY_EMULATOR_HOST": self.url,
-            "GOOGLE_APPLICATION_CREDENTIALS": str(path),
-            "GOOGLE_CLOUD_PROJECT": self.project,
-            # google-auth asks Google where a service account may be used: here that ends at once.
-            "HTTPS_PROXY": self.url,
-            "NO_PROXY": "127.0.0.1,localhost",
-        }
+        return client_environment(self.url, self.project, path)
 
     def sql(self, text: str) -> list[tuple[Any, ...]]:
         """Run DuckDB SQL by hand, beside all rules: ``"dataset"."table"`` are the names."""

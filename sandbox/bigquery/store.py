@@ -84,6 +84,8 @@ class Store:
         self._connecting = threading.Lock()
         self._base = duckdb.connect(str(data) if data else ":memory:")
         self._base.execute("set TimeZone = 'UTC'")
+        # Joins as written, as in trueline's own DuckDB (docs/decisions/0008).
+        self._base.execute("set disabled_optimizers = 'join_order'")
         self._base.execute(f"create schema if not exists {META}")
         self._base.execute(
             f"create table if not exists {META}.things (kind varchar, name varchar, body varchar)"

@@ -203,7 +203,10 @@ def test_a_broken_profile_is_an_import_error_that_names_the_file(
         assert says in text
 
 
-def test_reading_the_dags_loads_nothing_heavy_and_no_stray_module(repository: Path) -> None:
+@pytest.mark.parametrize("profile", ["config/pipeline.yaml", "docs/examples/bigquery.yaml"])
+def test_reading_the_dags_loads_nothing_heavy_and_no_stray_module(
+    repository: Path, profile: str
+) -> None:
     script = (
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
@@ -215,7 +218,12 @@ def test_reading_the_dags_loads_nothing_heavy_and_no_stray_module(repository: Pa
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(repository / "include")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(repository / "include"),
+            "TRUELINE_PROFILE": str(repository / profile),
+            "TRUELINE_BIGQUERY_PROJECT": "a-project",
+        },
         capture_output=True,
         text=True,
         check=True,

@@ -13,9 +13,9 @@ import requests
 
 from demo.airflow_api import AirflowApi, Run
 from demo.home import DemoHome, WorldSettings
-from demo.ports import free_port, require_free
+from demo.ports import Ports, require_free
 from demo.processes import Processes, leftovers
-from demo.services import Ports, start_services, wait_for_dags, wait_until
+from demo.services import start_services, wait_for_dags, wait_until
 from demo.story import expected_dags, tell
 from trueline.settings.profile import load_profile
 
@@ -42,7 +42,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
     profile = load_profile()
     home = DemoHome(tmp_path_factory.mktemp("airflow") / "demo")
     home.create(WorldSettings.of_today(profile.time_zone, days=6, size=0.05))
-    ports = Ports(sandbox=free_port(), airflow=free_port())
+    ports = Ports()
     with Processes(home) as processes:
         api = start_services(processes, home, ports, triggerer=False)
         wait_for_dags(api, expected_dags(profile), processes)

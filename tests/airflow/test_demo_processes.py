@@ -17,11 +17,13 @@ import psutil
 import pytest
 
 from demo.airflow_api import _readable
+from demo.environment import process_environment
 from demo.errors import DemoError
 from demo.home import DemoHome, WorldSettings
-from demo.ports import free_port, require_free
+from demo.ports import Ports, free_port, require_free
 from demo.processes import Processes, leftovers, running_owner, stop_leftovers
 
+PORTS = Ports(sandbox=1, airflow=2, warehouse=3)
 WORLD = WorldSettings(seed=7, last_day=date(2026, 11, 22), days=5, size=0.05)
 #: Starts a child of its own that ignores a polite request to end, says so, and waits.
 STUBBORN_FAMILY = (
@@ -129,7 +131,7 @@ def test_each_demo_has_secrets_of_its_own(home: DemoHome, tmp_path: Path) -> Non
     other = DemoHome(tmp_path / "other")
     other.create(WORLD)
     variables = [
-        made.environment(sandbox_port=1, airflow_port=2)[name]
+        process_environment(made, PORTS)[name]
         for made in (home, other)
         for name in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")
     ]
@@ -141,7 +143,7 @@ def test_the_callers_own_airflow_is_left_out(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://production")
     monkeypatch.setenv("TRUELINE_PROFILE", "/somewhere/production.yaml")
-    environment = home.environment(sandbox_port=1, airflow_port=2)
+    environment = process_environment(home, PORTS)
     assert "production" not in json.dumps(environment)
     assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
 

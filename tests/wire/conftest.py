@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import tests.airflow_home  # noqa: F401 - before anything imports Airflow
 from sandbox.bigquery import BigQueryServer
 from sandbox.world import World
 from tests.end_to_end.conftest import IDENTITY_KEY, LAST_DAY, PREFIXES, Company, served

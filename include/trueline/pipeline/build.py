@@ -117,6 +117,7 @@ def build(
     )
     with open_warehouse(profile, work, client=client) as warehouse:
         if goes_on and (done := _built_already(warehouse, run_id, started)):
+            warehouse.forget_scratch()
             return done
         # The clock is read again: this run may have waited while others loaded.
         as_of = as_of or utc_now()

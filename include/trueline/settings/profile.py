@@ -46,6 +46,7 @@ class BigQuerySettings(Strict):
     Attributes:
         location: Where the datasets are and every job runs, for example ``EU``.
         dataset_prefix: Each layer is a dataset: ``trueline_marts``.
+        folder: Where the rows of a load lie on their way; nothing stays there.
         maximum_bytes_billed: BigQuery refuses any one job that would bill more.
         maximum_bytes_per_build: A build whose dry-run estimate is larger is refused before it
             starts.
@@ -58,6 +59,7 @@ class BigQuerySettings(Strict):
     project: str = Field(pattern=r"^[a-z][a-z0-9.:-]{4,61}[a-z0-9]$")
     location: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]+$")
     dataset_prefix: str = Field(default="trueline_", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    folder: Path = Path(".trueline")
     maximum_bytes_billed: int = Field(default=50 * 1024**3, gt=0)
     maximum_bytes_per_build: int = Field(default=200 * 1024**3, gt=0)
     restricted_days: int | None = Field(default=None, gt=0)
@@ -149,10 +151,7 @@ class Profile(Strict):
     @property
     def data_folder(self) -> Path:
         """Where local state lies: the DuckDB files, run folders, the published snapshot."""
-        warehouse = self.settings.warehouse
-        if isinstance(warehouse, DuckDBSettings):
-            return self.resolve(warehouse.folder)
-        return self.resolve(Path(".trueline"))
+        return self.resolve(self.settings.warehouse.folder)
 
     def resolve(self, path: Path) -> Path:
         return resolve(path, self.root)

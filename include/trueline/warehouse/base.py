@@ -119,6 +119,10 @@ class Warehouse(Protocol):
         """Wait for what a killed run of the same task may have left going on."""
         ...
 
+    def forget_scratch(self) -> None:
+        """Drop what this build had put aside when it left for a job that took longer."""
+        ...
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Estimate what rebuilding the tables reads, say it, refuse it over the budget."""
         ...

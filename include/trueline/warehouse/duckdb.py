@@ -206,6 +206,9 @@ class DuckDBWarehouse(DuckDBConnection):
     def wait_for_killed(self) -> None:
         """Nothing outlives its process here."""
 
+    def forget_scratch(self) -> None:
+        """Nothing is put aside: a build here never leaves for a job."""
+
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         """Reading costs nothing here but time."""
 

@@ -29,6 +29,9 @@ _ABOUT_NAMES = re.compile(
     r"|No matching signature|Query exceeded limit|Cannot query over table|Transaction is aborted"
     r"|Query parameter|Quota exceeded|Exceeded rate limits|Required field|Too many partitions"
 )
+_CONCURRENT = re.compile(
+    r"aborted due to concurrent update|Could not serialize access|Already Exists: Table"
+)
 _PERMISSION = re.compile(r"\b(bigquery\.[\w.]+) permission")
 _ROLES = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project",
@@ -185,10 +188,7 @@ def _over_budget(failure: Failure, settings: BigQuerySettings) -> TruelineError 
 
 
 def _concurrent(failure: Failure, settings: BigQuerySettings) -> TruelineError | None:
-    if (
-        "aborted due to concurrent update" not in failure.text
-        and "Could not serialize access" not in failure.text
-    ):
+    if not _CONCURRENT.search(failure.text):
         return None
     return RetriableError(
         f"Another run changed the same table at the same time; this one was undone. {failure.told}",

@@ -25,9 +25,7 @@ def make_scratch(jobs: Jobs, kind: str) -> str:
     from google.cloud.bigquery import Dataset
 
     client = jobs.access.client
-    # dlt makes dataset names lower case; ours has to be the same.
-    name = f"{kind}_{re.sub(r'[^a-z0-9_]', '_', jobs.work.run_id.lower())}"
-    dataset = Dataset(f"{jobs.settings.project}.{dataset_name(name, jobs.settings)}")
+    dataset = Dataset(f"{jobs.settings.project}.{scratch_name(jobs, kind)}")
     dataset.location = jobs.settings.location
     dataset.default_table_expiration_ms = int(LIFETIME.total_seconds() * 1000)
     dataset.description = "Rows of one run of trueline on their way; ends by itself."
@@ -35,6 +33,13 @@ def make_scratch(jobs: Jobs, kind: str) -> str:
     _forget_killed(client, jobs)
     client.create_dataset(dataset, exists_ok=True)
     return str(dataset.dataset_id)
+
+
+def scratch_name(jobs: Jobs, kind: str) -> str:
+    """The dataset of this work, the same whenever it is done again under its run id."""
+    # dlt makes dataset names lower case; ours has to be the same.
+    name = re.sub(r"[^a-z0-9_]", "_", jobs.work.run_id.lower())
+    return dataset_name(f"{kind}_{name}", jobs.settings)
 
 
 def drop_scratch(jobs: Jobs, dataset: str) -> None:

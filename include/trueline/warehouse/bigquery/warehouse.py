@@ -26,6 +26,7 @@ from trueline.warehouse.bigquery.publication import (
     published_dataset,
     snapshot_place,
 )
+from trueline.warehouse.bigquery.scratch import drop_scratch, scratch_name
 from trueline.warehouse.bigquery.staging import BigQueryStaging, staging
 from trueline.warehouse.bigquery.tables import ensure_tables
 from trueline.warehouse.bigquery.transaction import BigQueryTransaction, read, transaction
@@ -61,6 +62,9 @@ class BigQueryWarehouse:
 
     def wait_for_killed(self) -> None:
         self.jobs.wait_for_killed()
+
+    def forget_scratch(self) -> None:
+        drop_scratch(self.jobs, scratch_name(self.jobs, "build"))
 
     def refuse_over_budget(self, tables: Iterable[Table], params: Mapping[str, Any]) -> None:
         place = own_place(self.settings)
