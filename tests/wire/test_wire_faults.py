@@ -211,9 +211,12 @@ def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompan
     runs = loaded.rows("ops.runs")
 
     rival = "delete from {marts}.funnel_daily where report_date >= '0001-01-01'"
-    loaded.bigquery.faults.add(do="hold", match={"statement": r"delete from \w+marts\.funnel"})
+    loaded.bigquery.faults.add(
+        do="hold",
+        match={"statement": r"delete from \w+marts\.funnel", "label": {"task": "build"}},
+    )
     held = _in_background(lambda: pipeline.build(loaded.profile))
-    _until(lambda: any("_commit_2_a1" in str(job) for job in loaded.jobs()))
+    _until(lambda: _has_begun(loaded, "_commit_2_a1"))
     by_hand(loaded, rival.format(marts=loaded.dataset("marts")))
     loaded.bigquery.faults.clear()
     error = held()
@@ -259,6 +262,17 @@ def test_clear_values_of_a_row_never_reach_an_error(loaded: WireCompany) -> None
         loaded.load("google_ads")
     assert "jane@example.org" not in str(caught.value)
     assert "BigQuery console" in str(caught.value)
+
+
+def _has_begun(company: WireCompany, ending: str) -> bool:
+    """Whether a script has run at least one of its statements: its transaction is open."""
+    ids = [job["jobReference"]["jobId"] for job in company.jobs()]
+    (script,) = [job_id for job_id in ids if job_id.endswith(ending)] or [None]
+    if script is None:
+        return False
+    with open_warehouse(company.profile, Work("test", "look")) as warehouse:
+        client = warehouse.jobs.access.client  # type: ignore[attr-defined]
+        return any(client.list_jobs(parent_job=script))
 
 
 def _in_background(work: Callable[[], object]) -> Callable[[], BaseException | None]:

@@ -83,7 +83,9 @@ class Failure:
         details = [each for each in error.errors or () if isinstance(each, dict)]
         reason = next((str(each["reason"]) for each in details if each.get("reason")), "")
         # The client puts the request in front: "400 POST https://…: text".
-        text = re.sub(r"^\d{3} (?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", str(error.message or ""))
+        text = re.sub(
+            r"^(?:\d{3} )?(?:GET|POST|PUT|PATCH|DELETE) \S+: ", "", str(error.message or "")
+        )
         return cls(reason, int(error.code or 0), text)
 
     @classmethod
