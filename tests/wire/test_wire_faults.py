@@ -209,7 +209,7 @@ def test_a_table_that_goes_while_a_build_runs_is_named(loaded: WireCompany) -> N
 def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompany) -> None:
     pipeline.build(loaded.profile)
     runs = loaded.rows("ops.runs")
-
+    loaded.bigquery.record.clear()
     rival = "delete from {marts}.funnel_daily where report_date >= '0001-01-01'"
     loaded.bigquery.faults.add(
         do="hold",
