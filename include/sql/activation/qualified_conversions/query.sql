@@ -29,10 +29,21 @@ destinations as (
 
 ),
 
-identifiers as (
+nodes_of_qualified as (
 
     select
         qualified.lead_key,
+        qualified.qualified_at,
+        person_nodes.node
+    from qualified
+    inner join identity.person_nodes as person_nodes using (person_key)
+
+),
+
+identifiers as (
+
+    select
+        nodes.lead_key,
         logical_or(crm_leads.email_key is not null) as has_email,
         logical_or(crm_leads.phone_key is not null) as has_phone,
         -- One refusal counts for the person, whatever other records say.
@@ -41,11 +52,10 @@ identifiers as (
             when countif(crm_leads.consent_ad_user_data = 'granted') > 0 then 'granted'
             else 'unknown'
         end as consent
-    from qualified
-    inner join identity.person_nodes as person_nodes using (person_key)
+    from nodes_of_qualified as nodes
     inner join staging.stg_crm__leads as crm_leads
-        on person_nodes.node = concat('crm:', crm_leads.crm, ':', crm_leads.crm_record_id)
-    group by qualified.lead_key
+        on nodes.node = concat('crm:', crm_leads.crm, ':', crm_leads.crm_record_id)
+    group by nodes.lead_key
 
 ),
 
@@ -89,15 +99,14 @@ click_carriers as (
 clicks as (
 
     select
-        qualified.lead_key,
+        nodes.lead_key,
         carriers.click_id,
         carriers.click_id_type,
         max(carriers.clicked_at) as clicked_at
-    from qualified
-    inner join identity.person_nodes as person_nodes using (person_key)
-    inner join click_carriers as carriers on person_nodes.node = carriers.node
-    where carriers.clicked_at is null or carriers.clicked_at <= qualified.qualified_at
-    group by qualified.lead_key, carriers.click_id, carriers.click_id_type
+    from nodes_of_qualified as nodes
+    inner join click_carriers as carriers using (node)
+    where carriers.clicked_at is null or carriers.clicked_at <= nodes.qualified_at
+    group by nodes.lead_key, carriers.click_id, carriers.click_id_type
 
 ),
 
