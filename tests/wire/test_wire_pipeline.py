@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from sandbox.bigquery import BigQueryServer
 from tests.end_to_end.conftest import Company, profile_in
+from tests.googlesql.captured import check_captured
 from tests.wire.conftest import DAG_RUN, PROVENANCE, WireCompany, comparable, ingest_all
 from trueline import pipeline
 from trueline.model.catalog import build_order, load_catalog
@@ -64,6 +66,7 @@ def test_the_same_tables_and_the_same_report_as_on_duckdb(
     assert pipeline.plan_upload(twin.profile).rows == pipeline.plan_upload(built.profile).rows
     every_job_says_what_it_is(built)
     nothing_is_left_over(built)
+    every_statement_is_googlesql(built, tmp_path / "record.jsonl")
 
 
 def every_job_says_what_it_is(company: WireCompany) -> None:
@@ -99,6 +102,18 @@ def every_job_says_what_it_is(company: WireCompany) -> None:
 def nothing_is_left_over(company: WireCompany) -> None:
     assert company.datasets("load") == []
     assert company.datasets("build") == []
+
+
+def every_statement_is_googlesql(company: WireCompany, path: Path) -> None:
+    """What Great Expectations and dlt wrote themselves, too, and with partition filters."""
+    lines = company.bigquery.record.lines()
+    path.write_text("\n".join(json.dumps(line, default=str) for line in lines))
+    report = check_captured(path)
+    assert report.problems == []
+    assert report.checked["jobs"] > 200
+    told = [line["sql"] for line in lines if line["kind"] == "statement"]
+    assert any("_dlt_" in sql for sql in told)
+    assert any("unexpected" in sql.lower() for sql in told)
 
 
 def job_of(company: WireCompany, ending: str) -> dict[str, Any]:

@@ -305,10 +305,13 @@ lead_verdicts as (
         decided.crm_stage,
         -- For people to read; every comparison above multiplies instead. Divided and rounded in
         -- millionths as whole numbers: the engines round fractions differently.
-        div(
-            2 * cast(decided.weighted_sum * 1000000 as int64) * 1000000
-            + cast(decided.coverage * 1000000 as int64),
-            nullif(2 * cast(decided.coverage * 1000000 as int64), 0)
+        cast(
+            div(
+                2000000 * cast(decided.weighted_sum * 1000000000 as int64)
+                + cast(decided.coverage * 1000000000 as int64),
+                2 * nullif(cast(decided.coverage * 1000000000 as int64), 0)
+            )
+            as numeric
         ) * numeric '0.000001' as score,
         coalesce(decided.coverage, 0) as score_coverage,
         case
