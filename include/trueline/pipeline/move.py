@@ -236,7 +236,7 @@ def move_history(
             chosen = [line for line in lines if not sources or line["source"] in sources]
             loads = list(missing(chosen, known))
             keep_clear = clear_since(target, now)
-            clear = _loads_with_clear_values(old)
+            clear = _loads_with_clear_values(old) & {load.load_id for load in loads if load.is_new}
             if not dry_run:
                 _move(mover, loads, keep_clear, progress)
     finally:

@@ -31,7 +31,7 @@ def rows_of_loads(table: Table) -> str:
     return (
         f"select {_columns(table)} from {table.key} where {table.from_day('@history_start')} "
         "and load_id between @first_load and @last_load "
-        "and load_id in (select wanted from unnest(@load_ids) as wanted)"
+        "and load_id in (select wanted from unnest(cast(@load_ids as array<string>)) as wanted)"
     )
 
 
