@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from trueline.pipeline.move_checks import (
     refuse_profiles,
     refuse_sources,
 )
+from trueline.pipeline.move_plan import Load, clear_since, groups, is_expired, missing
 from trueline.settings.profile import BigQuerySettings, Profile
 from trueline.warehouse import Staging, Work, open_warehouse, statements
 from trueline.warehouse.base import Rows
@@ -45,9 +46,8 @@ if TYPE_CHECKING:
     from trueline.warehouse.duckdb import DuckDBWarehouse
 
 log = logging.getLogger(__name__)
-# About 150 MB of Arrow at a time; a load that is larger goes in several parts.
+# A process that moves the widest rows takes about 1.6 GB; a larger load goes in several parts.
 ROWS_AT_ONCE = 250_000
-_LOADS_AT_ONCE = 500
 _LEDGER = "raw.loads"
 
 
@@ -81,18 +81,6 @@ class MoveSummary:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Load:
-    """One load: its ledger lines that are missing there, and whether its rows are too."""
-
-    load_id: str
-    table_name: str
-    loaded_at: datetime
-    lines: tuple[Mapping[str, Any], ...]
-    is_new: bool
-    rows: int
-
-
 @dataclass(slots=True)
 class _Mover:
     """One move, while the old warehouse is held."""
@@ -110,7 +98,7 @@ class _Mover:
             self.target, Work("move", f"{self.run_id}-{step}", "cli"), client=self.client
         )
 
-    def move_group(self, number: int, group: Sequence[_Load], keep_clear: datetime | None) -> int:
+    def move_group(self, number: int, group: Sequence[Load], keep_clear: datetime | None) -> int:
         """All rows of some loads and their lines, in one transaction; returns the rows."""
         fresh = [load for load in group if load.is_new]
         lines = [line for load in group for line in load.lines]
@@ -144,7 +132,7 @@ class _Mover:
             with new.transaction() as transaction:
                 transaction.append(staging)
 
-    def refuse_lost_rows(self, loads: Sequence[_Load]) -> None:
+    def refuse_lost_rows(self, loads: Sequence[Load]) -> None:
         """Count the rows of every moved load on both sides.
 
         Raises:
@@ -176,7 +164,7 @@ class _Mover:
                     )
 
     def _stage(
-        self, staging: Staging, loads: Sequence[_Load], keep_clear: datetime | None
+        self, staging: Staging, loads: Sequence[Load], keep_clear: datetime | None
     ) -> dict[str, int]:
         import pyarrow as pa
 
@@ -246,8 +234,9 @@ def move_history(
             mover = _Mover(old, target, run_id, run_folder, client)
             known = _compared(mover, source, dry_run=dry_run)
             chosen = [line for line in lines if not sources or line["source"] in sources]
-            loads = list(_missing(chosen, known))
-            keep_clear = _clear_since(target, now)
+            loads = list(missing(chosen, known))
+            keep_clear = clear_since(target, now)
+            clear = _loads_with_clear_values(old) & {load.load_id for load in loads if load.is_new}
             if not dry_run:
                 _move(mover, loads, keep_clear, progress)
     finally:
@@ -259,7 +248,7 @@ def move_history(
         loads=len(loads),
         loads_there=len({line["load_id"] for line in chosen}) - len(loads),
         rows=rows if dry_run else mover.rows,
-        expired_loads=sum(load.is_new and _is_expired(load, keep_clear) for load in loads),
+        expired_loads=sum(load.load_id in clear and is_expired(load, keep_clear) for load in loads),
         needs_build=bool(loads) if dry_run else _waits_for_a_build(mover),
         dry_run=dry_run,
     )
@@ -299,34 +288,14 @@ def _compared(mover: _Mover, source: Profile, *, dry_run: bool) -> set[tuple[str
     return {(row["load_id"], row["status"]) for row in found}
 
 
-def _missing(lines: Rows, known: set[tuple[str, str]]) -> Iterator[_Load]:
-    """Loads that are not there, or whose rejection is not, in the order of their ids."""
-    ids_there = {load_id for load_id, _ in known}
-    by_load: dict[str, list[dict[str, Any]]] = {}
-    for line in lines:
-        by_load.setdefault(line["load_id"], []).append(line)
-    for load_id, own in sorted(by_load.items()):
-        missing = tuple(line for line in own if (load_id, line["status"]) not in known)
-        if missing:
-            is_new, first = load_id not in ids_there, own[0]
-            yield _Load(
-                load_id=load_id,
-                table_name=first["table_name"] or "loads",
-                loaded_at=first["loaded_at"],
-                lines=missing,
-                is_new=is_new,
-                rows=first["rows_loaded"] + 2 * first["rows_quarantined"] if is_new else 0,
-            )
-
-
 def _move(
     mover: _Mover,
-    loads: Sequence[_Load],
+    loads: Sequence[Load],
     keep_clear: datetime | None,
     progress: Callable[[str], None] | None,
 ) -> None:
     done = 0
-    for number, group in enumerate(_groups(loads), start=1):
+    for number, group in enumerate(groups(loads, ROWS_AT_ONCE), start=1):
         rows = mover.move_group(number, group, keep_clear)
         done += len(group)
         if progress:
@@ -336,33 +305,22 @@ def _move(
         mover.refuse_lost_rows(loads)
 
 
-def _groups(loads: Sequence[_Load]) -> Iterator[list[_Load]]:
-    """Loads that go together: as many as fit, one at least."""
-    group: list[_Load] = []
-    size = 0
-    for load in loads:
-        if group and (size + load.rows > ROWS_AT_ONCE or len(group) == _LOADS_AT_ONCE):
-            yield group
-            group, size = [], 0
-        group.append(load)
-        size += load.rows
-    if group:
-        yield group
+def _loads_with_clear_values(old: DuckDBWarehouse) -> set[str]:
+    from trueline.warehouse.duckdb import DuckDBConnection
+
+    restricted = DuckDBConnection(old.home_of("raw_restricted"))
+    return {
+        row["load_id"]
+        for table in _history_tables()
+        if table.layer == "raw_restricted"
+        for row in restricted.query(
+            statements.count_by_load(table), {"history_start": HISTORY_START}
+        )
+    }
 
 
-def _clear_since(target: Profile, now: datetime) -> datetime | None:
-    """BigQuery would end older clear values the moment they arrive."""
-    settings = target.warehouse
-    days = settings.restricted_days if isinstance(settings, BigQuerySettings) else None
-    return now - timedelta(days=days) if days else None
-
-
-def _is_expired(load: _Load, keep_clear: datetime | None) -> bool:
-    return keep_clear is not None and load.loaded_at < keep_clear
-
-
-def _may_go(load: _Load, table: Table, keep_clear: datetime | None) -> bool:
-    return table.layer == "raw" or not _is_expired(load, keep_clear)
+def _may_go(load: Load, table: Table, keep_clear: datetime | None) -> bool:
+    return table.layer == "raw" or not is_expired(load, keep_clear)
 
 
 def _history_tables() -> list[Table]:

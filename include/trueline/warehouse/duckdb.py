@@ -371,6 +371,8 @@ def _connect(path: Path, settings: DuckDBSettings) -> duckdb.DuckDBPyConnection:
 
 def _configured(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
+    # Standard output belongs to the caller.
+    connection.execute("set enable_progress_bar = false")
     connection.execute("set autoinstall_known_extensions = false")
     return connection
 

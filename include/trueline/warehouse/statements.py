@@ -24,10 +24,14 @@ def append_rows(table: Table, place: str) -> str:
 
 
 def rows_of_loads(table: Table) -> str:
-    """The rows that some loads brought; their ids are sorted, so a range finds them quickly."""
+    """The rows that some loads brought; their ids are sorted, so a range finds them quickly.
+
+    A list is joined faster than it is searched for every row.
+    """
     return (
         f"select {_columns(table)} from {table.key} where {table.from_day('@history_start')} "
-        "and load_id between @first_load and @last_load and load_id in unnest(@load_ids)"
+        "and load_id between @first_load and @last_load "
+        "and load_id in (select wanted from unnest(cast(@load_ids as array<string>)) as wanted)"
     )
 
 
@@ -91,9 +95,8 @@ def all_statements() -> dict[str, str]:
     for table in catalog.values():
         if table.layer == "rules":
             found[f"delete_rules_version {table.key}"] = delete_rules_version(table)
-        if table.layer == "raw":
-            found[f"count_by_load {table.key}"] = count_by_load(table)
         if table.layer in ("raw", "raw_restricted"):
+            found[f"count_by_load {table.key}"] = count_by_load(table)
             found[f"rows_of_loads {table.key}"] = rows_of_loads(table)
     return found
 
