@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sandbox.bigquery import sizes, sql
+from sandbox.bigquery import sizes, sql, wildcards
 from sandbox.bigquery.changes import Changes
 from sandbox.bigquery.define import define
 from sandbox.bigquery.destination import Destination, layout_asked
@@ -208,6 +208,7 @@ class _QueryRun:
         tree = sql.parse(piece.text)
         self._note(session, self._job, piece)
         try:
+            tree = wildcards.expanded(tree, session.names)
             if _reads(tree):
                 self._estimate(session, tree)
             target = self._destination(tree)

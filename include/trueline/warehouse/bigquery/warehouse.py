@@ -59,6 +59,7 @@ class BigQueryWarehouse:
         self._transactions += 1
         with transaction(self.jobs, f"commit_{self._transactions}") as found:
             yield found
+        log.info("BigQuery billed %.3f GiB for this run so far", self.jobs.bytes_billed / _GIB)
 
     def wait_for_killed(self) -> None:
         self.jobs.wait_for_killed()
