@@ -20,6 +20,7 @@ from zetasql.wasi._pb2.zetasql.public import type_pb2 as types
 from zetasql.wasi._pb2.zetasql.resolved_ast import resolved_ast_enums_pb2 as enums
 
 from tests.googlesql.analyser import Analyser
+from tests.googlesql.resolved import innermost, kind
 
 Needed = set[int]
 _KEEPS_DUPLICATES = {
@@ -45,7 +46,7 @@ def resolved_scans(analyser: Analyser, sql: str) -> list[ResolvedScan]:
     )
     request.options.prune_unused_columns = True
     answer = analyser._engine.call("Analyze", request, service.AnalyzeResponse)
-    statement = _node(answer.resolved_statement)
+    statement = innermost(answer.resolved_statement)
     flow = _Flow()
     flow.need_scan(
         statement.query, {each.column.column_id for each in statement.output_column_list}
@@ -74,7 +75,7 @@ class _Flow:
     kept: dict[int, Message] = field(default_factory=dict)
 
     def need_scan(self, wrapped: Message, columns: Needed) -> None:
-        scan = _node(wrapped)
+        scan = innermost(wrapped)
         key = _key(scan)
         self.kept[key] = scan
         if key in self.seen and columns <= self.needed[key]:
@@ -86,7 +87,7 @@ class _Flow:
     def run(self) -> None:
         while self.waiting:
             scan = self.waiting.pop()
-            handler: Callable[[Message, Needed], None] = getattr(self, f"_{_kind(scan)}")
+            handler: Callable[[Message, Needed], None] = getattr(self, f"_{kind(scan).lower()}")
             handler(scan, set(self.needed[_key(scan)]))
 
     def need_value(self, expression: Message, columns: Needed) -> None:
@@ -95,7 +96,7 @@ class _Flow:
             if node.DESCRIPTOR.name == "ResolvedColumnRefProto":
                 columns.add(node.column.column_id)
             elif node.DESCRIPTOR.name == "ResolvedSubqueryExprProto":
-                inner = _columns(_node(node.subquery))
+                inner = _columns(innermost(node.subquery))
                 exists = node.subquery_type == enums.ResolvedSubqueryExprEnums.EXISTS
                 self.need_scan(node.subquery, set() if exists else set(inner))
 
@@ -137,14 +138,14 @@ class _Flow:
         for computed in base.group_by_list:
             self.need_value(computed.expr, needed)
         for wrapped in base.aggregate_list:
-            computed = _node(wrapped)
+            computed = innermost(wrapped)
             if computed.column.column_id in needed:
                 self.need_value(computed.expr, needed)
         self.need_scan(base.input_scan, needed)
 
     def _analyticscan(self, scan: Message, needed: Needed) -> None:
         for group in scan.function_group_list:
-            functions = [_node(wrapped) for wrapped in group.analytic_function_list]
+            functions = [innermost(wrapped) for wrapped in group.analytic_function_list]
             used = [each for each in functions if each.column.column_id in needed]
             for computed in used:
                 self.need_value(computed.expr, needed)
@@ -193,7 +194,7 @@ class _Flow:
 
     def _withrefscan(self, scan: Message, needed: Needed) -> None:
         step = self.steps[scan.with_query_name]
-        self._need_behind(scan, step, _columns(_node(step)), needed)
+        self._need_behind(scan, step, _columns(innermost(step)), needed)
 
     def _need_behind(
         self, scan: Message, target: Message, outer: list[int], needed: Needed
@@ -201,20 +202,6 @@ class _Flow:
         """A reference renames a step's columns, in their order."""
         renamed = zip(_columns(scan), outer, strict=True)
         self.need_scan(target, {behind for own, behind in renamed if own in needed})
-
-
-def _kind(scan: Message) -> str:
-    return str(scan.DESCRIPTOR.name).removeprefix("Resolved").removesuffix("Proto").lower()
-
-
-def _node(wrapped: Message) -> Message:
-    """AnyResolved…Proto is a chain of oneofs; the last link is the node itself."""
-    while wrapped.DESCRIPTOR.oneofs:
-        chosen = wrapped.WhichOneof("node")
-        if chosen is None:
-            break
-        wrapped = getattr(wrapped, chosen)
-    return wrapped
 
 
 def _key(scan: Message) -> int:

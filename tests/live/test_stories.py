@@ -23,10 +23,10 @@ from trueline.model.cases import (
     read_case,
 )
 from trueline.model.catalog import Table, load_catalog
-from trueline.warehouse.base import Rows
+from trueline.warehouse.base import MAX_ROUNDS, Rows
 from trueline.warehouse.bigquery.access import with_places
 from trueline.warehouse.bigquery.jobs import Jobs
-from trueline.warehouse.bigquery.transaction import MAX_ROUNDS, read
+from trueline.warehouse.bigquery.transaction import read
 from trueline.warehouse.duckdb import in_memory
 
 AT_ONCE = 16

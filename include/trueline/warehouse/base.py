@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from trueline.errors import PermanentError
 from trueline.model.catalog import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Rows = list[dict[str, Any]]
+# Labels travel at least one link a round; a real chain of records is far shorter than this.
+MAX_ROUNDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +156,11 @@ class QualityAccess:
     address: str
     datasets: Mapping[str, str] = field(default_factory=dict)
     engine_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def still_changing(table: Table) -> PermanentError:
+    """A repeated query that never comes to rest."""
+    return PermanentError(
+        f"{table.key} still changes after {MAX_ROUNDS} rounds.",
+        fix="Look for a chain of links that long; lower max_fan_out, or mend the query.",
+    )

@@ -18,7 +18,7 @@ from trueline.model.catalog import Table, load_catalog
 from trueline.model.parameters import HISTORY_START
 from trueline.settings.profile import DuckDBSettings
 from trueline.warehouse import statements
-from trueline.warehouse.base import QualityAccess, Rows, Staging
+from trueline.warehouse.base import MAX_ROUNDS, QualityAccess, Rows, Staging, still_changing
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
 from trueline.warehouse.dialect import to_duckdb
 from trueline.warehouse.lock import writer_lock
@@ -32,8 +32,6 @@ statement_log = logging.getLogger("trueline.statements")
 RESTRICTED_LAYER = "raw_restricted"
 # One load's rows on their way; only the writer has one, so any other is a killed run's.
 _STAGING_SCHEMA = "staged_load"
-# Labels travel at least one link a round; a real chain of records is far shorter than this.
-_MAX_ROUNDS = 200
 # Readers of the snapshot before may still have it open.
 _KEEP_SNAPSHOTS = 3
 
@@ -66,7 +64,7 @@ class DuckDBConnection:
         rows = self._changed(statements.insert_query(table), params)
         if not table.repeat_until_stable:
             return rows
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             # The query reads its own last result, so its next one is kept apart until compared.
             self._run(statements.keep_round(table), params)
             changed = self.query(statements.count_round_changes(table))[0]["n"]
@@ -75,10 +73,7 @@ class DuckDBConnection:
             self._run(statements.drop_round(table), None)
             if not changed:
                 return rows
-        raise PermanentError(
-            f"{table.key} still changes after {_MAX_ROUNDS} rounds.",
-            fix="Look for a chain of links that long; lower max_fan_out, or mend the query.",
-        )
+        raise still_changing(table)
 
     def _changed(self, sql: str, params: Mapping[str, Any] | None) -> int:
         changed = self._run(sql, params).fetchone()

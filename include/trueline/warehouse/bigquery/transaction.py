@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from trueline.errors import PermanentError
 from trueline.model.catalog import Table
 from trueline.warehouse import statements
-from trueline.warehouse.base import JobStillRunning, Rows, Staging
+from trueline.warehouse.base import (
+    MAX_ROUNDS,
+    JobStillRunning,
+    Rows,
+    Staging,
+    still_changing,
+)
 from trueline.warehouse.bigquery.access import own_place, with_places
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.scratch import drop_scratch, make_scratch
-
-# Labels travel at least one link a round; a real chain of records is far shorter than this.
-MAX_ROUNDS = 200
 
 
 @dataclass(slots=True)
@@ -144,10 +146,3 @@ def read(jobs: Jobs, sql: str, values: Mapping[str, Any]) -> Rows:
         return [dict(row.items()) for row in result]
     except GoogleAPICallError as error:
         raise as_ours(Failure.of_call(error), jobs.settings) from error
-
-
-def still_changing(table: Table) -> PermanentError:
-    return PermanentError(
-        f"{table.key} still changes after {MAX_ROUNDS} rounds.",
-        fix="Look for a chain of links that long; lower max_fan_out, or mend the query.",
-    )
