@@ -47,13 +47,13 @@ def what_was_asked(record: Path) -> str:
     asked = read_record(record)
     told = ", ".join(f"{count:,} {task}" for task, count in asked.jobs.most_common())
     return (
-        f"  BigQuery was asked to run {asked.jobs.total():,} jobs: {told}.\n"
-        f"  {asked.dry_runs:,} dry runs before the builds said that they would read "
+        f"BigQuery was asked to run {asked.jobs.total():,} jobs: {told}.\n"
+        f"{asked.dry_runs:,} dry runs before the builds said that they would read "
         f"{asked.dry_run_bytes / 1e6:,.1f} MB.\n"
-        f"  Every request and statement: {record}\n"
-        "  This was a fake of BigQuery's REST API that executes on DuckDB (sandbox/bigquery). It "
-        "proves\n  that trueline speaks the wire; not what BigQuery itself makes of the SQL, nor "
-        "what it costs."
+        f"Every request and statement: {record}\n"
+        "This was a fake of BigQuery's REST API that executes on DuckDB (sandbox/bigquery): it "
+        "proves that\ntrueline speaks the wire, not what BigQuery itself makes of the SQL, nor "
+        "what that costs."
     )
 
 

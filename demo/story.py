@@ -97,9 +97,12 @@ def run_demo(home: DemoHome) -> None:
             _report(home, ports)
         with _chapter("Stopping everything that was started"):
             processes.stop()
+    if told := home.warehouse.look_back(home.root):
+        print(f"\n{told}")
     print(f"\nThe demo took {time.monotonic() - started:.0f} s. What next:")
     print(f"  open {home.report}")
-    print(home.warehouse.last_words(home.root))
+    for step in home.warehouse.next_steps(home.root):
+        print(f"  {step}")
     print("  README.md     your own data; docs/ what the numbers mean, and why")
 
 

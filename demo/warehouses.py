@@ -33,7 +33,11 @@ class DemoWarehouse(Protocol):
         """The command that serves the warehouse; None where it is a file."""
         ...
 
-    def last_words(self, root: Path) -> str:
+    def look_back(self, root: Path) -> str:
+        """What was asked of it, for the end of the demo; empty where there is nothing to tell."""
+        ...
+
+    def next_steps(self, root: Path) -> list[str]:
         """What the reader can look at when the demo is over."""
         ...
 
@@ -52,11 +56,14 @@ class EmbeddedDuckDB:
     def server(self, root: Path, port: int) -> list[str] | None:
         return None
 
-    def last_words(self, root: Path) -> str:
-        return (
-            f"  TRUELINE_DATA={root / 'data'} .venv/bin/trueline report --by channel\n"
-            "  make up       the same runs and DAGs in Airflow's own pages"
-        )
+    def look_back(self, root: Path) -> str:
+        return ""
+
+    def next_steps(self, root: Path) -> list[str]:
+        return [
+            f"TRUELINE_DATA={root / 'data'} .venv/bin/trueline report --by channel",
+            "make up       the same runs and DAGs in Airflow's own pages",
+        ]
 
 
 class FakeBigQuery:
@@ -88,8 +95,11 @@ class FakeBigQuery:
         command += ["--credentials", str(self._account(root)), "--record", str(self._record(root))]
         return command
 
-    def last_words(self, root: Path) -> str:
+    def look_back(self, root: Path) -> str:
         return what_was_asked(self._record(root))
+
+    def next_steps(self, root: Path) -> list[str]:
+        return [f"less {self._record(root)}"]
 
     def _account(self, root: Path) -> Path:
         return root / "bigquery-account.json"

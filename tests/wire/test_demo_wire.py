@@ -80,7 +80,7 @@ def test_the_last_words_count_what_was_asked(company: WireCompany, tmp_path: Pat
         if not job["configuration"].get("dryRun")
         and job["configuration"].get("labels", {}).get("task") == "build"
     }
-    reads = [read for read in company.reads() if read["labels"]["task"] == "build"]
+    reads = [read for read in company.reads() if read.get("labels", {}).get("task") == "build"]
     assert asked.jobs["build"] == len(sent) + len(reads)
     assert asked.jobs["ingest"] > 0
     assert asked.dry_runs == 26
