@@ -84,6 +84,7 @@ class Field:
     mode: str = "NULLABLE"
     fields: tuple[Field, ...] = ()
     description: str | None = None
+    policy_tags: tuple[str, ...] = ()
 
     @property
     def element(self) -> Field:
@@ -116,6 +117,8 @@ class Field:
             found["fields"] = [sub.resource() for sub in self.fields]
         if self.description is not None:
             found["description"] = self.description
+        if self.policy_tags:
+            found["policyTags"] = {"names": list(self.policy_tags)}
         return found
 
 
@@ -148,7 +151,8 @@ def field_of(resource: dict[str, Any]) -> Field:
     fields = tuple(field_of(sub) for sub in resource.get("fields") or [])
     if (kind == "STRUCT") != bool(fields):
         raise invalid(f"Field {name} is type RECORD but has no schema")
-    return Field(name, kind, mode, fields, resource.get("description"))
+    tags = tuple((resource.get("policyTags") or {}).get("names") or ())
+    return Field(name, kind, mode, fields, resource.get("description"), tags)
 
 
 def schema_of(resource: dict[str, Any] | None) -> tuple[Field, ...]:
