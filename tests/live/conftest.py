@@ -38,3 +38,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("BigQuery against DuckDB")
         for line in told():
             terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On the fake the whole company runs in ``make soak``: ``tests/wire`` has its like."""
+    for item in items:
+        if item.path.name == "test_whole_company.py" and "[fake]" in item.name:
+            item.add_marker(pytest.mark.soak)

@@ -180,6 +180,7 @@ def test_everything_arrives_and_builds_to_the_same_tables(
     _refuse_differences(history, target, HISTORY)
 
 
+@pytest.mark.soak
 def test_what_happens_to_the_old_warehouse_meanwhile_moves_later(
     history: History, target: Profile, tmp_path: Path
 ) -> None:
@@ -227,6 +228,7 @@ def _start(history: History) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.soak
 def test_killed_between_two_groups_and_run_again(history: History, target: Profile) -> None:
     with _start(history) as killed:
         assert killed.stdout is not None
@@ -397,6 +399,7 @@ def test_a_row_that_gets_lost_on_its_way_is_noticed(
         pipeline.move_history(history.profile, target)
 
 
+@pytest.mark.soak
 def test_the_verb_moves_and_builds(
     history: History, target: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
