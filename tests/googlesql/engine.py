@@ -71,7 +71,9 @@ class Engine:
         return response_type.FromString(answer)
 
     def _export(self, name: str, *arguments: int) -> int:
-        return self._exports[name](self._store, *arguments)  # type: ignore[no-any-return, operator]
+        result = self._exports[name](self._store, *arguments)  # type: ignore[operator]
+        # Addresses come as signed numbers: beyond 2 GiB they would be negative.
+        return 0 if result is None else int(result) & 0xFFFF_FFFF
 
     def _memory(self) -> int:
         # Growing the memory moves it, so the address is asked for on every access.
