@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -176,9 +175,3 @@ def with_settings(company: WireCompany, **settings: Any) -> WireCompany:
 def ingest_all(company: WireCompany) -> None:
     for source in PREFIXES:
         company.load(source)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quiet_lookup() -> None:
-    # google-auth asks Google where the account may be used; the fake refuses the tunnel.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

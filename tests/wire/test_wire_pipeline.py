@@ -105,12 +105,18 @@ def nothing_is_left_over(company: WireCompany) -> None:
 
 
 def every_statement_is_googlesql(company: WireCompany, path: Path) -> None:
-    """What Great Expectations and dlt wrote themselves, too, and with partition filters."""
-    lines = company.bigquery.record.lines()
+    """What Great Expectations and dlt wrote themselves, with partition filters: ours is gated."""
+    ours = ("trueline_", "script_job_")
+    lines = [
+        line
+        for line in company.bigquery.record.lines()
+        if line["kind"] == "catalog"
+        or (line["kind"] == "statement" and not line["job_id"].startswith(ours))
+    ]
     path.write_text("\n".join(json.dumps(line, default=str) for line in lines))
     report = check_captured(path)
     assert report.problems == []
-    assert report.checked["jobs"] > 200
+    assert report.checked["jobs"] > 100
     told = [line["sql"] for line in lines if line["kind"] == "statement"]
     assert any("_dlt_" in sql for sql in told)
     assert any("unexpected" in sql.lower() for sql in told)
