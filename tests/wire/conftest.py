@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -170,6 +172,19 @@ def with_settings(company: WireCompany, **settings: Any) -> WireCompany:
     """The same company and datasets under other settings."""
     profile = profile_on(company.bigquery, company.settings.dataset_prefix, **settings)
     return WireCompany(company.world, company.url, profile, company.bigquery)
+
+
+def until(reached: Callable[[], bool], *, still: Callable[[], bool] = lambda: True) -> None:
+    """Ask now and then, for the server in this process needs its time too.
+
+    Args:
+        still: Whether it can still come true.
+    """
+    deadline, pause = time.monotonic() + 60, threading.Event()
+    while not reached():
+        assert still(), "it ended before that"
+        assert time.monotonic() < deadline, "it never came"
+        pause.wait(0.05)
 
 
 def ingest_all(company: WireCompany) -> None:

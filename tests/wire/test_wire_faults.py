@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.wire.conftest import WireCompany, with_settings
+from sandbox.bigquery import BigQueryServer
+from sandbox.world import World
+from tests.wire.conftest import WireCompany, profile_on, until, with_settings
 from trueline import pipeline
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
 from trueline.warehouse import Work, open_warehouse
@@ -18,9 +20,24 @@ COMMIT = {"statement": "begin transaction;\ninsert into"}
 RAW = ["raw.ad_delivery", "raw.pixel_claims", "raw.loads", "raw.load_coverage", "raw.quarantine"]
 
 
+@pytest.fixture(scope="module")
+def shared(bigquery_environment: BigQueryServer, tiny_world: World, tiny_url: str) -> WireCompany:
+    """One source is in, so that there is something to spoil; for all tests that undo nothing."""
+    profile = profile_on(bigquery_environment, f"t{secrets.token_hex(4)}_")
+    company = WireCompany(tiny_world, tiny_url, profile, bigquery_environment)
+    company.load("meta_ads")
+    return company
+
+
 @pytest.fixture
-def loaded(company: WireCompany) -> WireCompany:
-    """One source is in, so that there is something to spoil."""
+def loaded(bigquery: BigQueryServer, shared: WireCompany) -> WireCompany:
+    """The shared company; ``bigquery`` forgets what the test before asked and broke."""
+    return shared
+
+
+@pytest.fixture
+def own(company: WireCompany) -> WireCompany:
+    """A company that the test may break for good."""
     company.load("meta_ads")
     company.bigquery.record.clear()
     return company
@@ -172,38 +189,38 @@ def by_hand(company: WireCompany, sql: str) -> None:
     ids=["another type", "a column gone", "partitions gone"],
 )
 def test_a_table_changed_by_hand_is_refused_before_anything_is_written(
-    loaded: WireCompany, change: str, told: str
+    own: WireCompany, change: str, told: str
 ) -> None:
-    by_hand(loaded, change.format(raw=loaded.dataset("raw")))
-    before = raw(loaded)
+    by_hand(own, change.format(raw=own.dataset("raw")))
+    before = raw(own)
     with pytest.raises(ConfigurationError, match=told) as caught:
-        loaded.load("google_ads")
+        own.load("google_ads")
     assert "changed the table by hand" in str(caught.value)
-    assert raw(loaded) == before
+    assert raw(own) == before
 
 
-def test_a_dataset_deleted_by_hand_is_made_anew_and_told(loaded: WireCompany) -> None:
-    pipeline.build(loaded.profile)
-    with open_warehouse(loaded.profile, Work("by-hand", "delete")) as warehouse:
+def test_a_dataset_deleted_by_hand_is_made_anew_and_told(own: WireCompany) -> None:
+    pipeline.build(own.profile)
+    with open_warehouse(own.profile, Work("by-hand", "delete")) as warehouse:
         client = warehouse.jobs.access.client  # type: ignore[attr-defined]
-        client.delete_dataset(loaded.dataset("marts"), delete_contents=True)
-    pipeline.build(loaded.profile)
-    assert loaded.rows("marts.funnel_daily") > 0
+        client.delete_dataset(own.dataset("marts"), delete_contents=True)
+    pipeline.build(own.profile)
+    assert own.rows("marts.funnel_daily") > 0
 
 
-def test_a_table_that_goes_while_a_build_runs_is_named(loaded: WireCompany) -> None:
-    pipeline.build(loaded.profile)
-    before = loaded.rows("marts.funnel_daily")
+def test_a_table_that_goes_while_a_build_runs_is_named(own: WireCompany) -> None:
+    pipeline.build(own.profile)
+    before = own.rows("marts.funnel_daily")
 
     def vanish(table: str) -> None:
         if table == "staging.stg_loads":
-            by_hand(loaded, f"drop table {loaded.dataset('rules')}.channels")
+            by_hand(own, f"drop table {own.dataset('rules')}.channels")
 
     with pytest.raises(ConfigurationError, match=r"Not found: Table .*rules\.channels") as caught:
-        pipeline.build(loaded.profile, progress=vanish)
+        pipeline.build(own.profile, progress=vanish)
     assert "time travel" in str(caught.value)
-    assert loaded.rows("marts.funnel_daily") == before
-    assert loaded.datasets("build") == []
+    assert own.rows("marts.funnel_daily") == before
+    assert own.datasets("build") == []
 
 
 def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompany) -> None:
@@ -216,7 +233,7 @@ def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompan
         match={"statement": r"delete from \w+marts\.funnel", "label": {"task": "build"}},
     )
     held = _in_background(lambda: pipeline.build(loaded.profile))
-    _until(lambda: _has_begun(loaded, "_commit_2_a1"))
+    until(lambda: _has_begun(loaded, "_commit_2_a1"))
     by_hand(loaded, rival.format(marts=loaded.dataset("marts")))
     loaded.bigquery.faults.clear()
     error = held()
@@ -230,12 +247,12 @@ def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompan
 
 def test_a_query_over_the_cap_is_refused_unbilled(loaded: WireCompany) -> None:
     capped = with_settings(loaded, maximum_bytes_billed=10)
-    before = raw(loaded)
+    before, runs = raw(loaded), loaded.rows("ops.runs")
     with pytest.raises(ConfigurationError, match="maximum_bytes_billed") as caught:
         pipeline.build(capped.profile)
     assert "trueline cost" in str(caught.value)
     assert raw(loaded) == before
-    assert loaded.rows("ops.runs") == 0
+    assert loaded.rows("ops.runs") == runs
 
 
 def test_a_build_over_its_budget_does_not_start(
@@ -293,9 +310,3 @@ def _in_background(work: Callable[[], object]) -> Callable[[], BaseException | N
         return raised[0] if raised else None
 
     return end
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < deadline, "it never came"
