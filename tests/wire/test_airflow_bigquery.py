@@ -216,7 +216,7 @@ async def awaited(company: WireCompany, trigger: Any) -> Any:
     trigger.poll_interval = 0.05
     waiting = asyncio.create_task(anext(trigger.run()))
     while not was_seen_running(company, trigger.job_id) and not waiting.done():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
     end(company, trigger.job_id)
     return (await asyncio.wait_for(waiting, 60)).payload
 
