@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from trueline.errors import RowError
+from trueline.errors import RowError, TruelineError
 from trueline.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,23 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one raw table from one file or one pull.
+    """Records of one raw table from one file or one pull, or a part of them.
+
+    Batches of the same table, file and account are one load: a source with much to tell yields
+    them piece by piece, so that no pull has to fit into memory.
 
     Attributes:
         table: Raw table name without the layer, for example ``crm_leads``.
         records: Good records.
-        errors: Rows that the source could not read; received = records + errors.
+        errors: Rows that the source could not read; received = records + columns + errors.
         file_name: Name of the file (not its folder), or None for an API pull.
         content_hash: SHA-256 of the file and its mapping; a hash already loaded is skipped.
-        coverage: What this batch covers completely.
+        coverage: What this load covers completely; may come with its last batch.
         skipped_reason: Set when the file was not read at all; then there are no records.
+        account_id: The ad account that was asked, for platforms that are asked by account.
+        columns: Good records column-wise, for sources that read so: an Arrow table whose columns
+            are named and typed as ``Record.values`` (a missing column is null), and ``_extra``.
+        drift: Columns or fields that the source had not met in this place before.
     """
 
     table: str
@@ -74,6 +84,24 @@ class Batch:
     content_hash: str | None = None
     coverage: Sequence[Coverage] = ()
     skipped_reason: str | None = None
+    account_id: str | None = None
+    columns: pa.Table | None = None
+    drift: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFailed:
+    """One account of several could not be pulled; nothing of it is loaded, the others go on.
+
+    Attributes:
+        account_id: The account.
+        error: Why, in one of the error families.
+        tables: The raw tables that it would have filled.
+    """
+
+    account_id: str
+    error: TruelineError
+    tables: Sequence[str]
 
 
 class Source(Protocol):
@@ -81,11 +109,11 @@ class Source(Protocol):
 
     name: str
 
-    def pull(self, window: Window) -> Iterator[Batch]:
+    def pull(self, window: Window) -> Iterator[Batch | AccountFailed]:
         """Yield everything the source knows of the window's days.
 
         Raises:
-            RetriableError, PermanentError, ConfigurationError: before anything of the failing
-                batch was yielded; ingest discards the whole pull then.
+            RetriableError, PermanentError, ConfigurationError: ingest discards the whole pull
+                then.
         """
         ...
