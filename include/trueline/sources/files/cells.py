@@ -43,12 +43,15 @@ def cell_reader(
     values = {key.strip().casefold(): value for key, value in rule.values.items()} if rule else {}
     required = target.required or bool(rule and rule.required)
     first_of = rule.first_of if rule else None
+    removed = str.maketrans("", "", rule.remove) if rule and rule.remove else None
 
     def read(cell: Any) -> Any:
         if isinstance(cell, str):
             cell = cell.strip(_BLANKS)
             if first_of:
                 cell = cell.split(first_of, 1)[0].strip(_BLANKS)
+            if removed:
+                cell = cell.translate(removed)
             if "\0" in cell:
                 raise BadValue("nul_byte", target.name)
             if not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):

@@ -61,6 +61,7 @@ class FieldRule(Strict):
         required: True: every row must have it. False: the file may lack the column.
         multiply: Of a number: 1000000 turns a cost in units into micros (rounded half to even).
         first_of: Sign between several values in one cell, of which the first is taken.
+        remove: Signs that are taken out of the cell: ``-`` of an account 123-456-7890.
     """
 
     column: str = Field(min_length=1)
@@ -70,6 +71,7 @@ class FieldRule(Strict):
     required: bool | None = None
     multiply: Decimal | None = None
     first_of: str | None = Field(default=None, min_length=1)
+    remove: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="before")
     @classmethod

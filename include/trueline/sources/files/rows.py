@@ -206,6 +206,10 @@ class RowReader:
         )
 
     def _finish(self, part: TableRows, values: dict[str, Any]) -> dict[str, Any]:
+        if "click_id_type" in part.constants and not values.get("click_id"):
+            values["click_id_type"] = None  # a fixed type is that of the column's ids alone
+        if values.get("is_closed") is False:
+            values["deal_closed_at"] = None  # the close date of an open deal is a hope
         if "page_url" in values:
             page = read_page_url(values.pop("page_url"))
             _fill(values, PAGE_COLUMN[part.table], page.page_path)
