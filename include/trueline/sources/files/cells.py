@@ -14,9 +14,9 @@ from trueline.sources.files.targets import Target
 from trueline.sources.values import INT64_LIMIT, BadValue, fit_numeric, plausible
 
 # Blanks that nobody sees around a value.
-_BLANKS = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
+BLANKS = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
 # As spreadsheets print it, with a plus: a hexadecimal id may well be digits, an e and digits.
-_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}")
+SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+\d{1,3}")
 _POINT_ZERO = re.compile(r"\d+\.0+")
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)? ?(?:Z|z|[+-]\d\d(?::?\d\d)?)?"
@@ -24,7 +24,7 @@ _ISO = re.compile(
 _ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TRUE, _FALSE = frozenset({"true", "t", "yes", "y", "1"}), frozenset({"false", "f", "no", "n", "0"})
 _MAX_NUMBER_LENGTH = 60
-_COUNTS = frozenset({"impressions", "clicks", "contact_attempts"})
+COUNTS = frozenset({"impressions", "clicks", "contact_attempts"})
 
 Cell = Callable[[Any], Any]
 
@@ -47,9 +47,9 @@ def cell_reader(
 
     def read(cell: Any) -> Any:
         if isinstance(cell, str):
-            cell = cell.strip(_BLANKS)
+            cell = cell.strip(BLANKS)
             if first_of:
-                cell = cell.split(first_of, 1)[0].strip(_BLANKS)
+                cell = cell.split(first_of, 1)[0].strip(BLANKS)
             if removed:
                 cell = cell.translate(removed)
             if "\0" in cell:
@@ -86,14 +86,14 @@ def _typed(target: Target, rule: FieldRule | None, mapping: FileMapping, zone: Z
         pattern = _number_pattern(mapping.decimal, mapping.thousands)
         if target.type == "NUMERIC":
             return lambda cell: _numeric(cell, pattern, mapping, multiply)
-        return lambda cell: _integer(cell, pattern, mapping, multiply, target.name in _COUNTS)
+        return lambda cell: _integer(cell, pattern, mapping, multiply, target.name in COUNTS)
     return _identifier if target.is_id else str
 
 
 def _identifier(cell: Any) -> str:
     """An id stays text; one that a spreadsheet or a float has touched is lost."""
     text = str(cell)
-    if _SCIENTIFIC.fullmatch(text):
+    if SCIENTIFIC.fullmatch(text):
         raise BadValue("excel_scientific_id")
     if _POINT_ZERO.fullmatch(text):
         raise BadValue("float_id")
@@ -128,11 +128,11 @@ def _bare_number(text: str, mapping: FileMapping) -> str:
     """Without currency and the like; `(5)`, `-$5` and `$-5` are minus five."""
     sign = ""
     if mapping.negative_in_parentheses and text.startswith("(") and text.endswith(")"):
-        sign, text = "-", text[1:-1].strip(_BLANKS)
+        sign, text = "-", text[1:-1].strip(BLANKS)
     elif text.startswith(("-", "\u2212")):
-        sign, text = "-", text[1:].strip(_BLANKS)
+        sign, text = "-", text[1:].strip(BLANKS)
     for mark in mapping.number_marks:
-        text = text.removeprefix(mark).removesuffix(mark).strip(_BLANKS)
+        text = text.removeprefix(mark).removesuffix(mark).strip(BLANKS)
     return sign + text
 
 

@@ -1,0 +1,131 @@
+"""Page addresses, click ids and unasked columns of many rows at once, by the rules for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trueline.sources.files.click_ids import ClickId, read_click_id
+from trueline.sources.files.rows import MAX_EXTRA_CHARACTERS, extra_text
+from trueline.sources.files.vectors import Array, Cells, Distinct, distinct, each_distinct
+from trueline.sources.page_urls import CLICK_ID_TYPES, PageUrl, read_page_url
+
+PAGE_FIELDS = (
+    "page_path",
+    "click_id",
+    "click_id_type",
+    "ad_campaign_id",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+)
+# Stands for a click id, which differs in every address, while the rest of it is taken apart.
+_STANDS_FOR = ("\ue001", "\ue002")
+_CLICK_ID = (
+    rf"^(?P<before>[^?#\n]*\?(?:[^#\n]*&)?(?:{'|'.join(CLICK_ID_TYPES)})=)"
+    r"(?P<id>[A-Za-z0-9_.\-]{1,512})(?P<after>(?:&[^#\n]*)?(?:#[^\n]*)?)$"
+)
+# A click id that is one beyond doubt, and not of a length at which text fields cut.
+_PLAIN_CLICK_ID = r"^[A-Z][A-Za-z0-9_\-]{0,98}$"
+_BLANK = r"[\s\x0b\x1c-\x1f\x85\p{Z}]"
+_NEEDS_CARE = (
+    r"(?s)[\x00-\x09\x0b-\x1f@]|%40|://|^/|"  # escapes, addresses of people and of pages
+    rf"^{_BLANK}|{_BLANK}$"
+)
+
+
+def page_columns(cells: Cells) -> dict[str, Array]:
+    """What :func:`read_page_url` finds in each address, by field."""
+    found = _pages(cells) if isinstance(cells, Distinct) else None
+    if found is not None:
+        return found
+    stands_in = pc.match_substring_regex(cells, f"[{''.join(_STANDS_FOR)}]")
+    if pc.any(stands_in).as_py():
+        return _pages(distinct(cells))
+    ids = []
+    for sign in _STANDS_FOR:
+        parts = pc.extract_regex(cells, _CLICK_ID)
+        with_sign = pc.binary_join_element_wise(
+            pc.struct_field(parts, "before"), sign, pc.struct_field(parts, "after"), ""
+        )
+        cells = pc.coalesce(with_sign, cells)
+        ids.append(pc.struct_field(parts, "id"))
+    columns = _pages(distinct(cells))
+    for sign, received in zip(_STANDS_FOR, ids, strict=True):
+        is_sign = pc.fill_null(pc.equal(columns["click_id"], sign), False)
+        columns["click_id"] = pc.if_else(is_sign, received, columns["click_id"])
+    return columns
+
+
+def _pages(cells: Distinct) -> dict[str, Array]:
+    pages: list[PageUrl] = [read_page_url(value) for value in cells.values]
+    return {
+        name: pa.array([getattr(page, name) for page in pages], pa.string()).take(cells.indices)
+        for name in PAGE_FIELDS
+    }
+
+
+def click_id_columns(cells: Array) -> tuple[Array, Array, Array]:
+    """Click id, its type where it is told with it, and a note, of each cell."""
+    plain = pc.fill_null(pc.match_substring_regex(cells, _PLAIN_CLICK_ID), False)
+    none = pa.nulls(len(cells), pa.string())
+    if plain.true_count == len(cells):
+        return cells, none, none
+    others = distinct(pc.if_else(plain, pa.scalar(None, pa.string()), cells))
+    found = [read_click_id(cell) if cell else ClickId(None) for cell in others.values]
+    ids, kinds, notes = (
+        pa.array([getattr(each, name) for each in found], pa.string()).take(others.indices)
+        for name in ("click_id", "click_id_type", "note")
+    )
+    return pc.if_else(plain, cells, ids), kinds, notes
+
+
+def extra_column(columns: Mapping[str, Cells], notes: Mapping[str, Array], count: int) -> Array:
+    """``_extra`` of each row: JSON with sorted keys, without empty cells; null where all are.
+
+    Args:
+        columns: Cells of the columns that nobody asked for.
+        notes: Texts that take the place of a column of the same name where they are not null.
+    """
+    texts: dict[str, Array] = {key: _escaped(cells) for key, cells in columns.items()}
+    for key, note in notes.items():
+        if note.null_count < len(note):
+            texts[key] = pc.coalesce(note, texts[key]) if key in texts else note
+    parts = [_pair(key, texts[key]) for key in sorted(texts)]
+    if not parts:
+        return pa.nulls(count, pa.string())
+    pairs = pc.binary_join_element_wise(*parts, ", ", null_handling="skip")
+    is_empty = pc.equal(pc.binary_length(pairs), 0)
+    whole = pc.binary_join_element_wise("{", pairs, "}", "")
+    return pc.if_else(is_empty, pa.scalar(None, pa.string()), whole)
+
+
+def _pair(key: str, text: Array) -> Array:
+    is_empty = pc.fill_null(pc.equal(pc.binary_length(text), 0), True)
+    text = pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
+    return pc.binary_join_element_wise(f'{json.dumps(key, ensure_ascii=False)}: "', text, '"', "")
+
+
+def _escaped(cells: Cells) -> Array:
+    """The text that is kept of each cell, as it stands between JSON's quotes."""
+    if isinstance(cells, Distinct) or cells.type != pa.string():
+        return each_distinct(cells, _escaped_text, pa.string())
+    care = pc.match_substring_regex(cells, _NEEDS_CARE)
+    care = pc.or_(care, pc.greater(pc.binary_length(cells), MAX_EXTRA_CHARACTERS))
+    care = pc.fill_null(care, True)
+    plain = cells
+    for sign, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+        if pc.any(pc.match_substring(plain, sign)).as_py():
+            plain = pc.replace_substring(plain, sign, escape)
+    if not care.true_count:
+        return plain
+    few = pc.if_else(care, cells, pa.scalar(None, pa.string()))
+    return pc.if_else(care, each_distinct(few, _escaped_text, pa.string()), plain)
+
+
+def _escaped_text(cell: Any) -> str:
+    return json.dumps(extra_text(cell), ensure_ascii=False)[1:-1]
