@@ -29,7 +29,7 @@ from trueline.pipeline.load_records import (
 from trueline.pipeline.spool import Spool
 from trueline.settings.profile import Profile
 from trueline.sources.registry import build_source
-from trueline.sources.settings import Ga4Settings, HubSpotSettings, SourceSettings
+from trueline.sources.settings import ReportSettings, SourceSettings
 from trueline.warehouse import Warehouse, Work, open_warehouse
 from trueline.windows import Window, utc_now
 
@@ -149,7 +149,7 @@ def _load(
             # Another run loaded the same file while this one was reading it.
             load.give_up("skipped", "already_loaded")
     files = spool.files()
-    if not isinstance(settings, HubSpotSettings | Ga4Settings):
+    if isinstance(settings, ReportSettings):
         hold_suspicious(warehouse, spool.loads, files, settings.smallest_share)
     loaded_at = utc_now()
     coverage: list[dict[str, Any]] = []
@@ -191,8 +191,8 @@ def _told(summary: IngestSummary) -> IngestSummary:
             )
         if load.status == "held":
             log.warning(
-                "It does not count until a person looked at it: trueline loads --accept %s "
-                "(or --reject).",
+                "It does not count, the figures before it stand, until a person looked at it: "
+                "trueline loads --accept %s --reason '...' (or --reject).",
                 load.load_id,
             )
     return summary

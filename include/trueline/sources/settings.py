@@ -35,7 +35,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _ReportSettings(_Settings):
+class ReportSettings(_Settings):
     """What all sources of ad reports have.
 
     Attributes:
@@ -46,7 +46,7 @@ class _ReportSettings(_Settings):
     smallest_share: Decimal = Field(default=Decimal("0.7"), ge=0, le=1)
 
 
-class GoogleAdsSettings(_ReportSettings):
+class GoogleAdsSettings(ReportSettings):
     """Google Ads: delivery, claims by conversion date, click ids.
 
     Attributes:
@@ -64,7 +64,7 @@ class GoogleAdsSettings(_ReportSettings):
     api_version: str = Field(default="v26", pattern=r"^v[0-9]+$")
 
 
-class MetaAdsSettings(_ReportSettings):
+class MetaAdsSettings(ReportSettings):
     """Meta Insights: delivery and claims per action type.
 
     Attributes:
@@ -166,7 +166,7 @@ class FileSettings(_Settings):
         return path
 
 
-class FilesSettings(_ReportSettings):
+class FilesSettings(ReportSettings):
     """Files on disk or, with a connection, over HTTP below the connection's ``base_url``.
 
     Attributes:
