@@ -186,7 +186,7 @@ def test_a_rejected_load_no_longer_counts(twin: Company) -> None:
         if row["source"] == "google_ads"
     }
     assert tables(twin.profile.data_folder)["staging.stg_ads__claims"]
-    pipeline.reject_load(twin.profile, loads["pixel_claims"], "wrong account")
+    pipeline.decide_load(twin.profile, loads["pixel_claims"], "rejected", "wrong account")
     pipeline.build(twin.profile)
     platforms = {row[1] for row in tables(twin.profile.data_folder)["staging.stg_ads__claims"]}
     assert platforms == {"meta_ads"}

@@ -112,7 +112,7 @@ def _reject_newest_claims(profile: Profile) -> None:
         newest = warehouse.query(
             "select max(load_id) as load_id from raw.loads where table_name = 'pixel_claims'"
         )
-    pipeline.reject_load(profile, newest[0]["load_id"], "wrong account")
+    pipeline.decide_load(profile, newest[0]["load_id"], "rejected", "wrong account")
 
 
 def _tables(warehouse: Any, keys: list[str]) -> dict[str, list[Any]]:
@@ -195,7 +195,7 @@ def test_what_happens_to_the_old_warehouse_meanwhile_moves_later(
             "select load_id from raw.loads where status = 'loaded' order by load_id"
         )
     assert sources == [{"source": "hubspot"}]
-    pipeline.reject_load(old, loads[0]["load_id"], "a test list")
+    pipeline.decide_load(old, loads[0]["load_id"], "rejected", "a test list")
     moved = pipeline.move_history(old, target, sources=("hubspot",))
     # The rejection's line alone.
     assert (moved.loads, sum(moved.rows.values())) == (1, 0)

@@ -103,7 +103,9 @@ def test_a_build_killed_anywhere_changes_nothing(company: WireCompany) -> None:
     pipeline.build(company.profile, company.window)
     before = company.tables()
     runs = company.rows("ops.runs")
-    pipeline.reject_load(company.profile, _load_of(company, "pixel_claims"), "wrong account")
+    pipeline.decide_load(
+        company.profile, _load_of(company, "pixel_claims"), "rejected", "wrong account"
+    )
     for step in ("_build_identity__links_a1", "_build_marts__funnel_daily_a1", "_commit_2_a1"):
         is_commit = step.startswith("_commit")
         words = r"begin transaction;\ndelete from \w+staging\." if is_commit else _first_line(step)

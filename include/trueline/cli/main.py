@@ -215,19 +215,22 @@ def check(
 def loads(
     profile: ProfileOption = None,
     limit: Annotated[int, typer.Option(min=1, help="Newest loads to show.")] = 50,
+    accept: Annotated[str | None, typer.Option(help="Let this held load count.")] = None,
     reject: Annotated[str | None, typer.Option(help="Take this load back.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why it is taken back.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; needed with both.")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """What came in: per load received, loaded, quarantined by reason, and the files skipped."""
-    from trueline.pipeline import reject_load
+    from trueline.pipeline import decide_load
     from trueline.pipeline.loads import newest_loads
 
     chosen = load_profile(profile)
+    if (accept or reject) and not reason:
+        raise ConfigurationError("Such a word needs a reason.", fix="Add --reason.")
+    if accept:
+        decide_load(chosen, accept, "accepted", reason or "")
     if reject:
-        if not reason:
-            raise ConfigurationError("A rejection needs a reason.", fix="Add --reason.")
-        reject_load(chosen, reject, reason)
+        decide_load(chosen, reject, "rejected", reason or "")
     rows = newest_loads(chosen, limit)
     if output is Format.TABLE:
         rows = [_short_load(row) for row in rows]
@@ -273,7 +276,7 @@ def _short_load(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "load_id": row["load_id"],
         "source": row["source"],
-        "file_or_pull": row["file_name"] or "pull",
+        "file_or_pull": row["file_name"] or row["account_id"] or "pull",
         "table": row["table_name"],
         "status": f"{row['status']}: {row['reason']}" if row["reason"] else row["status"],
         "received": row["rows_received"],

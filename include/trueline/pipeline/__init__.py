@@ -2,8 +2,9 @@
 
 from trueline.pipeline.build import BuildStillRunning, BuildSummary, build
 from trueline.pipeline.check import GateSummary, check
-from trueline.pipeline.ingest import IngestSummary, ingest, reject_load
+from trueline.pipeline.ingest import IngestSummary, ingest
 from trueline.pipeline.load_records import LoadRecord
+from trueline.pipeline.loads import decide_load
 from trueline.pipeline.move import MoveSummary, move_history
 from trueline.pipeline.publish import PublishSummary, publish
 from trueline.pipeline.upload import UploadPlan, plan_upload
@@ -19,9 +20,9 @@ __all__ = [
     "UploadPlan",
     "build",
     "check",
+    "decide_load",
     "ingest",
     "move_history",
     "plan_upload",
     "publish",
-    "reject_load",
 ]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trueline.errors import PermanentError, RowError
 from trueline.identity_keys import normalise_email, normalise_phone
-from trueline.model.catalog import Table
+from trueline.model.catalog import Column, Table
 from trueline.pipeline.keys import ProfileKeys
-from trueline.sources.base import Record
+from trueline.sources.base import Batch, Record
+
+if TYPE_CHECKING:
+    import duckdb
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "STRING": pa.string(),
@@ -28,99 +30,113 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 }
 # Clear identifiers as sources name them; they stop here.
 CLEAR_FIELDS = ("email", "phone", "ip_address")
-_META = ("source", "load_id", "loaded_at", "row_hash", "_extra")
+LINE = "line"
+# What ingest adds to every row of raw by itself.
+_STAMPS = ("source", "load_id", "loaded_at", "row_hash")
+# Between columns and for null, inside the text that is hashed: no value has them.
+_SEPARATOR, _NULL = "chr(31)", "chr(30)"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Records of one batch, ready to be loaded.
+    """The good rows of one batch, ready to be loaded.
 
     Attributes:
-        columns: Raw-table column → values, without load_id and loaded_at.
-        identifiers: Clear identifiers of CRM records, for raw_restricted only.
+        rows: The columns of the raw table but for source, load_id and loaded_at.
+        identifiers: Clear identifiers of CRM records (crm, crm_record_id, email, phone), for
+            raw_restricted only.
         errors: Rows that lack a required column.
     """
 
-    columns: dict[str, list[Any]]
+    rows: pa.Table
     identifiers: list[dict[str, str | None]] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
 
-    @property
-    def row_count(self) -> int:
-        return len(self.columns["row_hash"])
 
+class Preparer:
+    """Keys, checks and hashes batches. Holds a small DuckDB in memory, for hashing many rows.
 
-def prepare(table: Table, records: Iterable[Record], keys: ProfileKeys) -> Prepared:
-    """Key, check and hash records.
-
-    Raises:
-        PermanentError: a source hands out a column that the table does not have.
+    Args:
+        keys: Makes keys of personal values.
     """
-    names = [column.name for column in table.columns if column.name not in _META]
-    required = [
-        column.name for column in table.columns if column.required and column.name not in _META
-    ]
-    allowed = {*names, *CLEAR_FIELDS}
-    prepared = Prepared({name: [] for name in (*names, "row_hash", "_extra")})
-    for record in records:
-        unknown = record.values.keys() - allowed
-        if unknown:
-            raise PermanentError(
-                f"The source hands out {sorted(unknown)[0]!r}, which {table.key} does not have.",
-                where=table.key,
-                fix="Add the column to table.yaml, or leave it in the record's extra columns.",
-            )
-        values = _keyed(record.values, names, keys)
-        missing = next((name for name in required if values.get(name) is None), None)
-        if missing:
-            prepared.errors.append(
-                RowError(record.line, missing, "missing_required", record.raw_row)
-            )
-            continue
-        extra = (
-            json.dumps(dict(record.extra), sort_keys=True, default=str) if record.extra else None
+
+    def __init__(self, keys: ProfileKeys) -> None:
+        import duckdb
+
+        self._keys = keys
+        self._duckdb: duckdb.DuckDBPyConnection = duckdb.connect(
+            ":memory:", config={"TimeZone": "UTC", "autoinstall_known_extensions": False}
         )
-        for name in names:
-            prepared.columns[name].append(values.get(name))
-        prepared.columns["_extra"].append(extra)
-        prepared.columns["row_hash"].append(_row_hash(values, extra))
-        if table.name == "crm_leads":
-            clear = _clear_identifiers(record.values, keys.phone_region)
-            if clear:
-                prepared.identifiers.append(clear)
-    return prepared
+
+    def close(self) -> None:
+        """Let the memory go."""
+        self._duckdb.close()
+
+    def prepare(self, table: Table, batch: Batch) -> Prepared:
+        """Records or columns of a batch as rows of ``raw.<table>``.
+
+        Raises:
+            PermanentError: a source hands out a column that the table does not have, or a value
+                that is not of its column's type; names column and type, not the value.
+        """
+        given = batch.columns if batch.columns is not None else _as_columns(table, batch.records)
+        raw_rows = [record.raw_row for record in batch.records]
+        content = [column for column in table.columns if column.name not in _STAMPS]
+        _refuse_unknown(table, given.column_names, content)
+        arrays = {
+            column.name: _column(table, column, given)
+            for column in content
+            if column.name in given.column_names
+        }
+        arrays |= self._keyed(given, {column.name for column in content})
+        for column in content:
+            if column.name not in arrays:
+                arrays[column.name] = pa.nulls(given.num_rows, ARROW_TYPES[column.type])
+        rows = pa.table({column.name: arrays[column.name] for column in content})
+        kept, errors = _with_required(content, rows, given, raw_rows)
+        if errors:
+            rows, given = rows.filter(kept), given.filter(kept)
+        identifiers = (
+            _clear_identifiers(given, self._keys.phone_region) if table.name == "crm_leads" else []
+        )
+        return Prepared(rows.append_column("row_hash", self._hashes(rows)), identifiers, errors)
+
+    def _keyed(self, given: pa.Table, wanted: set[str]) -> dict[str, pa.Array]:
+        makers: tuple[tuple[str, str, Callable[[str], str | None]], ...] = (
+            ("email", "email_key", self._keys.email),
+            ("email", "email_domain_key", self._keys.domain),
+            ("phone", "phone_key", self._keys.phone),
+            ("ip_address", "ip_key", self._keys.ip),
+        )
+        return {
+            key: _of_distinct(given.column(clear), make)
+            for clear, key, make in makers
+            if clear in given.column_names and key in wanted
+        }
+
+    def _hashes(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Of everything in a row: the same content has the same hash on every engine."""
+        parts = ", ".join(
+            f'coalesce(cast("{name}" as varchar), {_NULL})' for name in sorted(rows.column_names)
+        )
+        hashed = self._duckdb.from_arrow(rows).project(
+            f"left(sha256(concat_ws({_SEPARATOR}, {parts})), 32) as row_hash"
+        )
+        return hashed.to_arrow_table().column("row_hash").cast(pa.string())
 
 
-def to_arrow(
-    table: Table,
-    parts: Sequence[Prepared],
-    *,
-    source: str,
-    load_id: str,
-    loaded_at: datetime,
+def stamped(
+    table: Table, prepared: Prepared, *, source: str, load_id: str, loaded_at: Any
 ) -> pa.Table:
-    """One Arrow table with exactly the columns of table.yaml.
-
-    Raises:
-        PermanentError: a value is not of its column's type; names column and type, not the value.
-    """
-    count = sum(part.row_count for part in parts)
-    constants = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
-    arrays = []
-    for column in table.columns:
-        kind = ARROW_TYPES[column.type]
-        if column.name in constants:
-            values = [constants[column.name]] * count
-        else:
-            values = [value for part in parts for value in part.columns[column.name]]
-        try:
-            arrays.append(pa.array(values, kind))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise PermanentError(
-                f"A value of {column.name} is not {column.type} ({type(error).__name__}).",
-                where=table.key,
-                fix="Mend the source or its mapping: it must hand out typed values.",
-            ) from None
+    """The rows with exactly the columns of table.yaml."""
+    count = prepared.rows.num_rows
+    stamps = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
+    arrays = [
+        pa.repeat(pa.scalar(stamps[column.name], ARROW_TYPES[column.type]), count)
+        if column.name in stamps
+        else prepared.rows.column(column.name)
+        for column in table.columns
+    ]
     return pa.table(arrays, schema=arrow_schema(table))
 
 
@@ -142,35 +158,110 @@ def arrow_schema(table: Table) -> pa.Schema:
     )
 
 
-def _keyed(values: Mapping[str, Any], names: Sequence[str], keys: ProfileKeys) -> dict[str, Any]:
-    keyed = {name: values.get(name) for name in names}
-    email, phone, address = (values.get(name) for name in CLEAR_FIELDS)
-    if email and "email_key" in keyed:
-        keyed["email_key"] = keys.email(email)
-        if "email_domain_key" in keyed:
-            keyed["email_domain_key"] = keys.domain(email)
-    if phone and "phone_key" in keyed:
-        keyed["phone_key"] = keys.phone(phone)
-    if address and "ip_key" in keyed:
-        keyed["ip_key"] = keys.ip(address)
-    return keyed
-
-
-def _clear_identifiers(
-    values: Mapping[str, Any], phone_region: str
-) -> dict[str, str | None] | None:
-    email = normalise_email(values.get("email"))
-    phone = normalise_phone(values.get("phone"), phone_region)
-    if email is None and phone is None:
-        return None
-    return {
-        "crm": values["crm"],
-        "crm_record_id": values["crm_record_id"],
-        "email": email,
-        "phone": phone,
+def _as_columns(table: Table, records: Sequence[Record]) -> pa.Table:
+    """Records side by side; a column is there where at least one record names it."""
+    names = list(dict.fromkeys(name for record in records for name in record.values))
+    kinds = {column.name: ARROW_TYPES[column.type] for column in table.columns}
+    columns: dict[str, pa.Array] = {
+        LINE: pa.array([record.line for record in records], pa.int64()),
+        "_extra": pa.array([_extra(record.extra) for record in records], pa.string()),
     }
+    for name in names:
+        values = [record.values.get(name) for record in records]
+        kind = kinds.get(name, pa.string() if name in CLEAR_FIELDS else None)
+        try:
+            columns[name] = pa.array(values, kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise _wrong_type(table, name, type(error).__name__) from None
+    return pa.table(columns)
 
 
-def _row_hash(values: Mapping[str, Any], extra: str | None) -> str:
-    content = json.dumps([values, extra], sort_keys=True, default=str, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+def _extra(extra: Mapping[str, Any]) -> str | None:
+    return json.dumps(dict(extra), sort_keys=True, default=str) if extra else None
+
+
+def _refuse_unknown(table: Table, names: Iterable[str], content: Sequence[Column]) -> None:
+    unknown = set(names) - {column.name for column in content} - {*CLEAR_FIELDS, LINE}
+    if unknown:
+        raise PermanentError(
+            f"The source hands out {sorted(unknown)[0]!r}, which {table.key} does not have.",
+            where=table.key,
+            fix="Add the column to table.yaml, or leave it in the record's extra columns.",
+        )
+
+
+def _column(table: Table, column: Column, given: pa.Table) -> pa.ChunkedArray:
+    array = given.column(column.name)
+    kind = ARROW_TYPES[column.type]
+    if array.type == kind:
+        return array
+    try:
+        return array.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise _wrong_type(table, column.name, type(error).__name__) from None
+
+
+def _wrong_type(table: Table, name: str, error: str) -> PermanentError:
+    kinds = {column.name: column.type for column in table.columns}
+    return PermanentError(
+        f"A value of {name} is not {kinds.get(name, 'text')} ({error}).",
+        where=table.key,
+        fix="Mend the source or its mapping: it must hand out typed values.",
+    )
+
+
+def _of_distinct(values: pa.ChunkedArray, make: Callable[[str], str | None]) -> pa.Array:
+    """``make`` of every value, asked once for each that differs."""
+    encoded = values.combine_chunks().dictionary_encode()
+    made = pa.array(
+        [make(each) if each else None for each in encoded.dictionary.to_pylist()], pa.string()
+    )
+    return made.take(encoded.indices)
+
+
+def _with_required(
+    content: Sequence[Column], rows: pa.Table, given: pa.Table, raw_rows: Sequence[str]
+) -> tuple[pa.Array, list[RowError]]:
+    """Which rows have all that is required, and an error for each that has not."""
+    kept: Any = pa.array([True] * rows.num_rows, pa.bool_())
+    missing: dict[int, str] = {}
+    for column in content:
+        if not column.required or not rows.column(column.name).null_count:
+            continue
+        there = rows.column(column.name).is_valid().combine_chunks()
+        for place in pc.indices_nonzero(pc.invert(there)).to_pylist():
+            missing.setdefault(place, column.name)
+        kept = pc.and_(kept, there)
+    lines = given.column(LINE) if LINE in given.column_names else None
+    return kept, [
+        RowError(
+            lines[place].as_py() if lines is not None else place + 1,
+            name,
+            "missing_required",
+            raw_rows[place] if place < len(raw_rows) else "",
+        )
+        for place, name in sorted(missing.items())
+    ]
+
+
+def _clear_identifiers(given: pa.Table, phone_region: str) -> list[dict[str, str | None]]:
+    """Addresses of CRM records as they are needed for sending, normalised."""
+    empty = [None] * given.num_rows
+    crm, record, emails, phones = (
+        given.column(name).to_pylist() if name in given.column_names else empty
+        for name in ("crm", "crm_record_id", "email", "phone")
+    )
+    found = []
+    for place in range(given.num_rows):
+        email = normalise_email(emails[place])
+        phone = normalise_phone(phones[place], phone_region)
+        if email is not None or phone is not None:
+            found.append(
+                {
+                    "crm": crm[place],
+                    "crm_record_id": record[place],
+                    "email": email,
+                    "phone": phone,
+                }
+            )
+    return found

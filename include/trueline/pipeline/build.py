@@ -273,7 +273,7 @@ def _record_run(
     new_loads = transaction.query(
         """
         select load_id from raw.loads
-        where status = 'loaded' and loaded_at <= @as_of
+        where status in ('loaded', 'accepted') and loaded_at <= @as_of
             and load_id not in (select load_id from ops.run_loads)
         order by load_id
         """,

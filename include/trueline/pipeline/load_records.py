@@ -28,6 +28,8 @@ class LoadRecord:
     rows_received: int
     rows_loaded: int
     rows_quarantined: int
+    account_id: str | None = None
+    new_columns: str | None = None
 
 
 def write_records(
@@ -73,7 +75,7 @@ def known_hashes(warehouse: Warehouse) -> frozenset[str]:
         select content_hash from raw.loads
         where content_hash is not null
         qualify row_number() over (partition by load_id order by loaded_at desc) = 1
-            and status = 'loaded'
+            and status in ('loaded', 'held', 'accepted')
         """
     )
     return frozenset(row["content_hash"] for row in rows)

@@ -337,7 +337,9 @@ def _waits_for_a_build(mover: _Mover) -> bool:
             """
             select count(*) as n
             from raw.loads
-            where status = 'loaded' and load_id not in (select load_id from ops.run_loads)
+            where
+                status in ('loaded', 'accepted')
+                and load_id not in (select load_id from ops.run_loads)
             """
         )
     return bool(found[0]["n"])

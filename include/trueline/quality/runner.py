@@ -149,9 +149,10 @@ def batch_query(
     not_rejected = f"load_id not in (select load_id from {loads} where status = 'rejected')"
     if suite.table == "loads":
         return f"select * from {loads} where {not_rejected}{since}"
+    counting = f"status in ('loaded', 'accepted'){since}"
     return (
         f"select * from {name} where {all_days} and {not_rejected} "
-        f"and load_id in (select load_id from {loads} where status = 'loaded'{since})"
+        f"and load_id in (select load_id from {loads} where {counting})"
     )
 
 

@@ -7,6 +7,7 @@ days: ``repull_days`` is that look-back, and the source itself applies it in ``p
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal
 from zoneinfo import available_timezones
@@ -34,7 +35,18 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class GoogleAdsSettings(_Settings):
+class ReportSettings(_Settings):
+    """What all sources of ad reports have.
+
+    Attributes:
+        smallest_share: A pull with fewer rows or less cost than this share of the one before, for
+            the same days, is held until a person accepts it; 0 holds nothing.
+    """
+
+    smallest_share: Decimal = Field(default=Decimal("0.7"), ge=0, le=1)
+
+
+class GoogleAdsSettings(ReportSettings):
     """Google Ads: delivery, claims by conversion date, click ids.
 
     Attributes:
@@ -52,7 +64,7 @@ class GoogleAdsSettings(_Settings):
     api_version: str = Field(default="v26", pattern=r"^v[0-9]+$")
 
 
-class MetaAdsSettings(_Settings):
+class MetaAdsSettings(ReportSettings):
     """Meta Insights: delivery and claims per action type.
 
     Attributes:
@@ -154,7 +166,7 @@ class FileSettings(_Settings):
         return path
 
 
-class FilesSettings(_Settings):
+class FilesSettings(ReportSettings):
     """Files on disk or, with a connection, over HTTP below the connection's ``base_url``.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,8 +65,12 @@ class Reader(Protocol):
 class Staging(Protocol):
     """Rows of one load, beside the tables they are meant for; gone when its block ends."""
 
-    def rows(self, tables: Mapping[str, pa.Table]) -> None:
-        """Take Arrow tables (``layer.table`` → rows, columns exactly as in table.yaml)."""
+    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
+        """Take rows with columns exactly as in table.yaml.
+
+        Args:
+            tables: ``layer.table`` → an Arrow table or a Parquet file.
+        """
         ...
 
     def query(self, table: Table, sql: str, params: Mapping[str, Any] | None = None) -> int:
@@ -94,6 +99,17 @@ class Transaction(Protocol):
 
     def append(self, staging: Staging) -> None:
         """Append everything that was staged."""
+        ...
+
+    def append_loads(
+        self, staging: Staging, *, loaded_at: datetime, given_up: Sequence[str]
+    ) -> None:
+        """Append a pull that was staged, stamped anew.
+
+        Args:
+            loaded_at: The moment of this commit.
+            given_up: Ids of loads whose rows are left out.
+        """
         ...
 
     def rebuild(self, table: Table, params: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -180,6 +181,14 @@ class DuckDBWarehouse(DuckDBConnection):
         for table, place in staging.waiting():
             self.home_of(table.layer).execute(to_duckdb(statements.append_rows(table, place)))
 
+    def append_loads(
+        self, staging: Staging, *, loaded_at: datetime, given_up: Sequence[str]
+    ) -> None:
+        params = {"loaded_at": loaded_at, "given_up": list(given_up)}
+        for table, place in staging.waiting():
+            text = to_duckdb(statements.append_load(table, place))
+            self.home_of(table.layer).execute(text, params)
+
     def rows_of_loads(
         self, table: Table, load_ids: Sequence[str], rows_at_once: int
     ) -> Iterator[pa.RecordBatch]:
@@ -278,7 +287,7 @@ class DuckDBStaging:
     run_folder: Path
     _keys: list[str] = field(default_factory=list)
 
-    def rows(self, tables: Mapping[str, pa.Table]) -> None:
+    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
         from trueline.warehouse.loader import load_with_dlt
 
         for layer in {key.split(".")[0] for key in tables}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,13 @@ _CONTRACT: Any = {"tables": "freeze", "columns": "freeze", "data_type": "freeze"
 
 
 def load_with_dlt(
-    tables: Mapping[str, pa.Table], *, destination: Any, dataset: str, run_folder: Path
+    tables: Mapping[str, pa.Table | Path], *, destination: Any, dataset: str, run_folder: Path
 ) -> None:
-    """Load Arrow tables into new tables of one dataset, shaped as the raw tables they are for.
+    """Load rows into new tables of one dataset, shaped as the raw tables they are for.
 
     Args:
-        tables: ``layer.table`` → rows, columns exactly as in table.yaml.
+        tables: ``layer.table`` → an Arrow table or a Parquet file, columns exactly as in
+            table.yaml. A file goes to the destination as it is, whatever its size.
         destination: A dlt destination.
         dataset: Dataset or schema of this load alone.
         run_folder: dlt's working folder; removed afterwards, so that a killed load leaves nothing
@@ -53,7 +54,7 @@ def load_with_dlt(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     resources = [
-        dlt.resource(rows, name=key.split(".")[1], write_disposition="append")
+        dlt.resource(_handed_over(rows), name=key.split(".")[1], write_disposition="append")
         for key, rows in tables.items()
     ]
     shutil.rmtree(run_folder, ignore_errors=True)
@@ -85,7 +86,21 @@ def load_with_dlt(
         shutil.rmtree(run_folder, ignore_errors=True)
 
 
-def _declared(tables: Mapping[str, pa.Table]) -> Any:
+def _handed_over(rows: pa.Table | Path) -> Any:
+    if not isinstance(rows, Path):
+        return rows
+    import dlt
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(rows)
+    return [
+        dlt.mark.with_file_import(
+            str(rows), "parquet", about.num_rows, hints=about.schema.to_arrow_schema().empty_table()
+        )
+    ]
+
+
+def _declared(tables: Iterable[str]) -> Any:
     """A dlt schema that knows the tables from table.yaml before any row is seen."""
     from dlt.common.schema import Schema
     from dlt.common.schema.utils import new_column, new_table

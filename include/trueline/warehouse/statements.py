@@ -23,6 +23,20 @@ def append_rows(table: Table, place: str) -> str:
     return f"insert into {table.key} ({columns}) select {columns} from {place}"
 
 
+def append_load(table: Table, place: str) -> str:
+    """Append the rows of a pull that wait in ``place``, all stamped with the moment of the commit.
+
+    ``@given_up`` names the loads that turned out not to count while they came in.
+    """
+    columns = [column.name for column in table.columns]
+    taken = ", ".join("@loaded_at" if name == "loaded_at" else name for name in columns)
+    return (
+        f"insert into {table.key} ({', '.join(columns)}) select {taken} from {place} "
+        "where load_id not in "
+        "(select given_up from unnest(cast(@given_up as array<string>)) as given_up)"
+    )
+
+
 def rows_of_loads(table: Table) -> str:
     """The rows that some loads brought; their ids are sorted, so a range finds them quickly.
 
@@ -110,7 +124,7 @@ def all_scripts() -> dict[str, str]:
         for statement in (delete_all(table), append_rows(table, _scratch(table)))
     ]
     loads = [
-        append_rows(table, _scratch(table))
+        append_load(table, _scratch(table))
         for table in catalog.values()
         if table.layer in ("raw", "raw_restricted") and table.name != "loads"
     ]

@@ -12,7 +12,7 @@ loads_behind as (
 
     select
         source,
-        countif(status = 'loaded') as loads,
+        countif(status in ('loaded', 'accepted')) as loads,
         countif(status = 'skipped') as skipped_loads,
         sum(rows_loaded) as rows_loaded,
         sum(rows_quarantined) as rows_quarantined,

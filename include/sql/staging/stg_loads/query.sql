@@ -1,5 +1,6 @@
 -- A raw row counts only if its load is on record: a run killed while loading leaves rows without
--- one. A load that a person rejected stops counting, though its rows stay where they are.
+-- one. A load that is held counts once a person accepted it; one that a person rejected stops
+-- counting, though its rows stay where they are.
 with
 
 loads as (
@@ -24,7 +25,7 @@ stg_loads as (
         table_name,
         loaded_at
     from loads
-    where status = 'loaded' and load_id not in (select load_id from rejected)
+    where status in ('loaded', 'accepted') and load_id not in (select load_id from rejected)
 
 )
 

@@ -26,7 +26,7 @@ class BigQueryStaging:
     run_folder: Path
     places: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, tables: Mapping[str, pa.Table]) -> None:
+    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
         import dlt
         from dlt.common.configuration.specs import GcpServiceAccountCredentials
 

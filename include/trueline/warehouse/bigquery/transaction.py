@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from trueline.model.catalog import Table
@@ -54,6 +55,15 @@ class BigQueryTransaction:
     def append(self, staging: Staging) -> None:
         for table, place in staging.waiting():
             self.execute(statements.append_rows(table, place))
+
+    def append_loads(
+        self, staging: Staging, *, loaded_at: datetime, given_up: Sequence[str]
+    ) -> None:
+        for table, place in staging.waiting():
+            self.execute(
+                statements.append_load(table, place),
+                {"loaded_at": loaded_at, "given_up": list(given_up)},
+            )
 
     def rebuild(self, table: Table, params: Mapping[str, Any]) -> int:
         assert table.query is not None, table.key
