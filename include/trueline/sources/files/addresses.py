@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,14 @@ import pyarrow.compute as pc
 
 from trueline.sources.files.click_ids import ClickId, read_click_id
 from trueline.sources.files.rows import MAX_EXTRA_CHARACTERS, extra_text
-from trueline.sources.files.vectors import Array, Cells, Distinct, distinct, each_distinct
+from trueline.sources.files.vectors import (
+    Array,
+    Cells,
+    Distinct,
+    distinct,
+    each_distinct,
+    holds,
+)
 from trueline.sources.page_urls import CLICK_ID_TYPES, PageUrl, read_page_url
 
 PAGE_FIELDS = (
@@ -23,14 +31,15 @@ PAGE_FIELDS = (
     "utm_medium",
     "utm_campaign",
 )
-# Stands for a click id, which differs in every address, while the rest of it is taken apart.
-_STANDS_FOR = ("\ue001", "\ue002")
-_CLICK_ID = (
-    rf"^(?P<before>[^?#\n]*\?(?:[^#\n]*&)?(?:{'|'.join(CLICK_ID_TYPES)})=)"
-    r"(?P<id>[A-Za-z0-9_.\-]{1,512})(?P<after>(?:&[^#\n]*)?(?:#[^\n]*)?)$"
-)
+# Stands for the click ids, which differ in every address, while the rest of it is taken apart.
+_SIGN = "\ue001"
+_ID = r"[A-Za-z0-9_.\-]+"
+_CLICK_IDS = rf"([?&](?:{'|'.join(CLICK_ID_TYPES)})=){_ID}"
+_MASKED_UP_TO = 2000
 # A click id that is one beyond doubt, and not of a length at which text fields cut.
 _PLAIN_CLICK_ID = r"^[A-Z][A-Za-z0-9_\-]{0,98}$"
+# Sites have far fewer pages and campaigns than visits.
+_page = lru_cache(maxsize=50_000)(read_page_url)
 _BLANK = r"[\s\x0b\x1c-\x1f\x85\p{Z}]"
 _NEEDS_CARE = (
     r"(?s)[\x00-\x09\x0b-\x1f@]|%40|://|^/|"  # escapes, addresses of people and of pages
@@ -40,33 +49,48 @@ _NEEDS_CARE = (
 
 def page_columns(cells: Cells) -> dict[str, Array]:
     """What :func:`read_page_url` finds in each address, by field."""
-    found = _pages(cells) if isinstance(cells, Distinct) else None
-    if found is not None:
-        return found
-    stands_in = pc.match_substring_regex(cells, f"[{''.join(_STANDS_FOR)}]")
-    if pc.any(stands_in).as_py():
-        return _pages(distinct(cells))
-    ids = []
-    for sign in _STANDS_FOR:
-        parts = pc.extract_regex(cells, _CLICK_ID)
-        with_sign = pc.binary_join_element_wise(
-            pc.struct_field(parts, "before"), sign, pc.struct_field(parts, "after"), ""
-        )
-        cells = pc.coalesce(with_sign, cells)
-        ids.append(pc.struct_field(parts, "id"))
-    columns = _pages(distinct(cells))
-    for sign, received in zip(_STANDS_FOR, ids, strict=True):
-        is_sign = pc.fill_null(pc.equal(columns["click_id"], sign), False)
-        columns["click_id"] = pc.if_else(is_sign, received, columns["click_id"])
+    if isinstance(cells, Distinct):
+        return _pages(cells)[0]
+    masked = pc.replace_substring_regex(cells, _CLICK_IDS, rf"\1{_SIGN}")
+    is_long = pc.greater(pc.binary_length(cells), _MASKED_UP_TO)
+    if holds(cells, _SIGN[0].encode()[0]) or pc.any(is_long).as_py():
+        as_it_is = pc.or_(is_long, pc.match_substring(cells, _SIGN))
+        masked = pc.if_else(as_it_is, cells, masked)
+    columns, unclear = _pages(distinct(masked))
+    if unclear.true_count:
+        alone, _ = _pages(distinct(pc.if_else(unclear, cells, pa.scalar(None, pa.string()))))
+        columns = {
+            name: pc.if_else(unclear, alone[name], column) for name, column in columns.items()
+        }
+    stands = pc.fill_null(pc.and_not(pc.equal(columns["click_id"], _SIGN), unclear), False)
+    for kind in CLICK_ID_TYPES:
+        of_kind = pc.and_(stands, pc.fill_null(pc.equal(columns["click_id_type"], kind), False))
+        if of_kind.true_count:
+            found = pc.extract_regex(
+                pc.if_else(of_kind, cells, pa.scalar(None, pa.string())),
+                rf"[?&]{kind}=(?P<id>{_ID})",
+            )
+            columns["click_id"] = pc.if_else(
+                of_kind, pc.struct_field(found, "id"), columns["click_id"]
+            )
     return columns
 
 
-def _pages(cells: Distinct) -> dict[str, Array]:
-    pages: list[PageUrl] = [read_page_url(value) for value in cells.values]
-    return {
+def _pages(cells: Distinct) -> tuple[dict[str, Array], Array]:
+    """The fields, and for which rows the sign is part of one: they have to be read as they are."""
+    pages: list[PageUrl] = [_page(value) for value in cells.values]
+    columns = {
         name: pa.array([getattr(page, name) for page in pages], pa.string()).take(cells.indices)
         for name in PAGE_FIELDS
     }
+    unclear = pa.array([_is_unclear(page) for page in pages], pa.bool_())
+    return columns, unclear.take(cells.indices)
+
+
+def _is_unclear(page: PageUrl) -> bool:
+    found = (getattr(page, name) for name in PAGE_FIELDS if name != "click_id")
+    held = page.click_id is not None and _SIGN in page.click_id and page.click_id != _SIGN
+    return held or any(_SIGN in value for value in found if value)
 
 
 def click_id_columns(cells: Array) -> tuple[Array, Array, Array]:
@@ -119,7 +143,7 @@ def _escaped(cells: Cells) -> Array:
     care = pc.fill_null(care, True)
     plain = cells
     for sign, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
-        if pc.any(pc.match_substring(plain, sign)).as_py():
+        if holds(plain, ord(sign)):
             plain = pc.replace_substring(plain, sign, escape)
     if not care.true_count:
         return plain

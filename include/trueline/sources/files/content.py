@@ -19,10 +19,11 @@ _SNIFF_BYTES = 512
 _GZIP, _ZIP, _OLD_EXCEL = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _PARQUET = b"PAR1"
 _BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UTF8 = frozenset({"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii"})
 
 
 def content_hash(path: Path, fingerprint: str) -> str:
@@ -103,63 +104,30 @@ def opened(path: Path, name: str) -> BinaryIO:
         ) from None
 
 
-class Lines:
-    """The text lines of a file, with their ends, counted; bounded in memory.
+def declared_encoding(start: bytes, encoding: str) -> tuple[bytes, str]:
+    """The byte order mark at the start of a file, and the encoding that it or the mapping says."""
+    for bom, found in _BOMS:
+        if start.startswith(bom):
+            return bom, found
+    is_utf8 = encoding.replace("_", "-").lower() in _UTF8
+    return b"", "utf-8" if is_utf8 else encoding
 
-    Bytes that are not valid UTF-8 stay as lone surrogates, so that only their row is refused.
 
-    Attributes:
-        last_is_terminated: Whether the last line given had a line end.
-    """
+def wrong_encoding(name: str, encoding: str) -> PermanentError:
+    return PermanentError(
+        f"The text is not {encoding}.",
+        where=name,
+        fix="Set encoding in the mapping to what the export writes (Excel on Windows: "
+        "cp1252, or utf-16 for Unicode text).",
+    )
 
-    def __init__(self, path: Path, name: str, encoding: str) -> None:
-        self._path, self._name = path, name
-        self._encoding = encoding
-        self.last_is_terminated = True
 
-    def __iter__(self) -> Iterator[str]:
-        with opened(self._path, self._name) as file:
-            start = file.read(4)
-            encoding = next(
-                (found for bom, found in _BOMS if start.startswith(bom)), self._encoding
-            )
-            file.seek(0)
-            lone = encoding.replace("_", "-").lower() in ("utf-8", "utf-8-sig", "ascii")
-            reader = io.TextIOWrapper(
-                file,
-                encoding=encoding,
-                errors="surrogateescape" if lone else "strict",
-                newline="",
-            )
-            number = 0
-            while True:
-                number += 1
-                line = self._next(reader, number, encoding)
-                if not line:
-                    return
-                self.last_is_terminated = line.endswith(("\n", "\r"))
-                yield line
-
-    def _next(self, reader: io.TextIOWrapper, number: int, encoding: str) -> str:
-        where = f"{self._name}:{number}"
-        try:
-            line = reader.readline(MAX_LINE_CHARACTERS + 1)
-        except UnicodeError:
-            raise PermanentError(
-                f"The text is not {encoding}.",
-                where=where,
-                fix="Set encoding in the mapping to what the export writes (Excel on Windows: "
-                "cp1252, or utf-16 for Unicode text).",
-            ) from None
-        except (EOFError, OSError, zlib.error):
-            raise cut_off(where, "the gzip stream ends early or is damaged") from None
-        if len(line) > MAX_LINE_CHARACTERS:
-            raise PermanentError(
-                f"A line is longer than {MAX_LINE_CHARACTERS:,} characters.",
-                where=where,
-                fix="Check delimiter, quotes and line ends of the export.",
-            )
-        return line
+def too_long(where: str) -> PermanentError:
+    return PermanentError(
+        f"A line is longer than {MAX_LINE_CHARACTERS:,} characters.",
+        where=where,
+        fix="Check delimiter, quotes and line ends of the export.",
+    )
 
 
 def cut_off(where: str, sign: str) -> PermanentError:

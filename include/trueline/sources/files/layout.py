@@ -71,22 +71,29 @@ class Ignored:
 
     Args:
         keys: Normalised names of the file's columns, in order.
+
+    Attributes:
+        begins: What the first cell that is not blank of such a row begins with, without case.
+        places: Columns of which such a row has an empty one.
     """
 
     def __init__(self, mapping: FileMapping, keys: Sequence[str]) -> None:
         rows = mapping.ignore_rows
-        self._begins = tuple(text.casefold() for text in rows.begin_with)
+        self.begins = tuple(text.casefold() for text in rows.begin_with)
         wanted = {normalise(column) for column in rows.empty}
-        self._empty = [place for place, key in enumerate(keys) if key in wanted]
+        self.places = [place for place, key in enumerate(keys) if key in wanted]
 
     def __call__(self, cells: Sequence[str]) -> bool:
-        if self._begins:
+        if self.begins:
             first = next((text for cell in cells if (text := str(cell or "").strip())), "")
-            if first.casefold().startswith(self._begins):
+            if self.begins_so(first):
                 return True
         return any(
-            place < len(cells) and not str(cells[place] or "").strip() for place in self._empty
+            place < len(cells) and not str(cells[place] or "").strip() for place in self.places
         )
+
+    def begins_so(self, cell: str) -> bool:
+        return cell.strip().casefold().startswith(self.begins)
 
 
 def day_pair(mapping: FileMapping) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""The files source: every file once, row by row, in pieces that fit into memory."""
+"""The files source: every file once, column by column, in pieces that fit into memory."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
 from trueline.paths import resolve
-from trueline.sources.base import Batch, Coverage, Record
+from trueline.sources.base import Batch, Coverage
 from trueline.sources.files.content import check_kind, content_hash
 from trueline.sources.files.locate import Found, on_disk, over_http
 from trueline.sources.files.mapping import FileMapping, load_mapping
-from trueline.sources.files.rows import RowReader, TableRows
-from trueline.sources.files.tables import open_table
 from trueline.sources.http import HttpClient
 from trueline.sources.settings import DATE_PLACEHOLDER, FileSettings, FilesSettings
 from trueline.windows import Window
 
-BATCH_RECORDS = 50_000
-# A file with a few bad rows is loaded without them; one that is mostly bad was misread.
-JUDGED_FROM_ROWS = 20
+if TYPE_CHECKING:
+    from trueline.sources.files.reading import Reading
+
 # One day's file may be late; so many in a row are a wrong path or a dead export.
 SUSPICIOUS_DAYS = 3
 REPORT_OF = {"ad_delivery": "delivery", "pixel_claims": "claims"}
-Span = tuple[date, date]
 
 
 class FilesSource:
@@ -54,7 +52,7 @@ class FilesSource:
         self._files = [(file, load_mapping(root / file.mapping)) for file in settings.files]
 
     def pull(self, window: Window) -> Iterator[Batch]:
-        """Every file that is new, in batches of at most 50,000 records of one table."""
+        """Every file that is new, in batches of one block and table each."""
         looked_at = window.widened(self._settings.repull_days)
         for settings, mapping in self._files:
             missing: list[str] = []
@@ -92,6 +90,8 @@ class FilesSource:
         mapping: FileMapping,
         window: Window,
     ) -> Iterator[Batch]:
+        from trueline.sources.files.reading import Reading
+
         before = path.stat()
         digest = content_hash(path, mapping.fingerprint(self._time_zone))
         if digest in self._hashes:
@@ -106,18 +106,10 @@ class FilesSource:
         # A day without a single event is an empty JSONL file; any other empty file is a failure.
         may_be_empty = mapping.format == "jsonl" and DATE_PLACEHOLDER in settings.path
         check_kind(path, found.name, mapping, may_be_empty=may_be_empty)
-        table = open_table(path, found.name, mapping)
-        reader = RowReader(table.mapping, found.name, mapping.time_zone or self._time_zone)
-        spans: dict[tuple[str, str, str], Span] = {}
-        crms: set[str] = set()
-        reasons: Counter[str] = Counter()
-        for row in table.rows:
-            reader.add(row)
-            for part in reader.tables:
-                if len(part.records) + len(part.errors) >= BATCH_RECORDS:
-                    yield _batch(part, found.name, digest, spans, crms, reasons)
-        last = [_batch(part, found.name, digest, spans, crms, reasons) for part in reader.tables]
-        _refuse_mostly_bad(reader, reasons, found.name)
+        zone = mapping.time_zone or self._time_zone
+        with Reading(path, found.name, digest, mapping, zone, self._workdir) as reading:
+            yield from reading.batches()
+        _refuse_mostly_bad(reading)
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise RetriableError(
@@ -127,34 +119,31 @@ class FilesSource:
                 "end avoids this.",
             )
         self._hashes.add(digest)
-        crms |= {str(mapping.constants["crm"])} if "crm" in mapping.constants else set()
-        for batch in last:
-            covered = self._coverage(batch.table, spans, crms, window)
+        for table in mapping.tables:
             yield Batch(
-                batch.table,
-                batch.records,
-                batch.errors,
+                table,
+                (),
                 file_name=found.name,
                 content_hash=digest,
-                coverage=covered,
+                coverage=self._coverage(table, reading, mapping, window),
+                drift=sorted(reading.unknown) if table == mapping.tables[0] else (),
             )
 
     def _coverage(
-        self,
-        table: str,
-        spans: dict[tuple[str, str, str], Span],
-        crms: set[str],
-        window: Window,
+        self, table: str, reading: Reading, mapping: FileMapping, window: Window
     ) -> tuple[Coverage, ...]:
         if table == "crm_leads":
             over = datetime.combine(
                 window.end + timedelta(days=1), time(), ZoneInfo(self._time_zone)
             ).astimezone(UTC)
             until = min(self._now.astimezone(UTC), over)
+            crms = set(reading.crms)
+            crms |= {str(mapping.constants["crm"])} if "crm" in mapping.constants else set()
             return tuple(
                 Coverage("crm", crm, "(none)", window.start, window.end, complete_until=until)
                 for crm in sorted(crms)
             )
+        spans: dict[tuple[str, str, str], tuple[date, date]] = reading.spans
         return tuple(
             Coverage(REPORT_OF[table], platform, account, *span)
             for (of_table, platform, account), span in sorted(spans.items())
@@ -162,45 +151,18 @@ class FilesSource:
         )
 
 
-def _batch(
-    part: TableRows,
-    name: str,
-    digest: str,
-    spans: dict[tuple[str, str, str], Span],
-    crms: set[str],
-    reasons: Counter[str],
-) -> Batch:
-    """Hand out what has gathered, and note what it covers."""
-    for record in part.records:
-        _note(part.table, record, spans, crms)
-    reasons.update(
-        f"{error.reason} in {error.column}" if error.column else error.reason
-        for error in part.errors
-    )
-    batch = Batch(part.table, part.records, part.errors, file_name=name, content_hash=digest)
-    part.records, part.errors = [], []
-    return batch
+# A file with a few bad rows is loaded without them; one that is mostly bad was misread.
+JUDGED_FROM_ROWS = 20
 
 
-def _note(
-    table: str, record: Record, spans: dict[tuple[str, str, str], Span], crms: set[str]
-) -> None:
-    values = record.values
-    if table in REPORT_OF:
-        key, day = (table, values["platform"], values["account_id"]), values["platform_date"]
-        first, last = spans.get(key, (day, day))
-        spans[key] = (min(first, day), max(last, day))
-    elif table == "crm_leads":
-        crms.add(values["crm"])
-
-
-def _refuse_mostly_bad(reader: RowReader, reasons: Counter[str], name: str) -> None:
-    if reader.received < JUDGED_FROM_ROWS or reader.bad * 2 <= reader.received:
+def _refuse_mostly_bad(reading: Reading) -> None:
+    if reading.received < JUDGED_FROM_ROWS or reading.bad * 2 <= reading.received:
         return
+    reasons: Counter[str] = reading.reasons
     told = ", ".join(f"{reason} ({count:,})" for reason, count in reasons.most_common(3))
     raise PermanentError(
-        f"{reader.bad:,} of {reader.received:,} rows cannot be read: {told}.",
-        where=name,
+        f"{reading.bad:,} of {reading.received:,} rows cannot be read: {told}.",
+        where=reading.name,
         fix="More than half: the mapping does not fit this file. Compare encoding, delimiter, "
         "decimal sign and formats of the mapping with the file. Nothing of it was loaded.",
     )

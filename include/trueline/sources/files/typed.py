@@ -58,12 +58,14 @@ class TypedRows:
     Attributes:
         columns: Typed columns and ``_extra``.
         lines: Line of each row.
+        places: Place of each row in its chunk.
         alone: Whether the row tells of this table only, for each row.
     """
 
     part: Part
     columns: pa.Table
     lines: Any
+    places: Any
     alone: Mask
     errors: list[RowError] = field(default_factory=list)
 
@@ -76,7 +78,6 @@ class TypedChunk:
         received: Rows of the file.
         bad_lines: Lines of rows that could not be used, or not for all of their tables.
         unknown: Columns nobody asked for.
-        raw_row: The row as received, by its line.
     """
 
     tables: list[TypedRows]
@@ -133,10 +134,11 @@ class TypedReader:
             table = pa.table({**columns, "_extra": extra})
             others = [flags for other, flags in enumerate(applies) if other != number]
             alone = ~np.logical_or.reduce(others) if others else np.ones(chunk.count, np.bool_)
-            lines = chunk.lines()
+            lines, places = chunk.lines(), np.arange(chunk.count)
             if not good.all():
                 table, lines, alone = table.filter(pa.array(good)), lines[good], alone[good]
-            typed.append(TypedRows(part, table, lines, alone, errors))
+                places = places[good]
+            typed.append(TypedRows(part, table, lines, places, alone, errors))
         return TypedChunk(
             typed,
             chunk.count - int(no_data.sum()) + len(chunk.bad),
@@ -190,7 +192,13 @@ class TypedReader:
         pair = self._rules.day_pair
         if pair is None or pair[1] not in chunk.columns:
             return np.zeros(chunk.count, np.bool_)
-        first, last = (_values(chunk.columns.get(column), chunk.count) for column in pair)
+        first, last = chunk.columns.get(pair[0]), chunk.columns[pair[1]]
+        if isinstance(first, pa.StringArray) and isinstance(last, pa.StringArray):
+            differ: Mask = pc.fill_null(pc.not_equal(first, last), True).to_numpy(
+                zero_copy_only=False
+            )
+            return differ & ~(mask(pc.is_null(first)) & mask(pc.is_null(last)))
+        first, last = (_values(cells, chunk.count) for cells in (first, last))
         return np.array([one != other for one, other in zip(first, last, strict=True)], np.bool_)
 
     def _applies(self, part: Part, chunk: Chunk) -> Mask:

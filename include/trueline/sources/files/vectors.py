@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,12 @@ def mask(flags: Array) -> Mask:
     return plain
 
 
+def holds(cells: Array, byte: int) -> bool:
+    """Whether a column of text may hold a byte; much faster than a search in each cell."""
+    data = cells.buffers()[2]
+    return data is not None and bool((np.frombuffer(data, np.uint8) == byte).any())
+
+
 class ColumnReader:
     """Reads one field's cells.
 
@@ -203,8 +210,7 @@ def _id(cells: Array) -> tuple[Array, Array]:
 
 
 def _without_nul(cells: Array) -> Array:
-    data = cells.buffers()[2]
-    if data is None or not (np.frombuffer(data, np.uint8) == 0).any():
+    if not holds(cells, 0):
         return pa.repeat(pa.scalar(True), len(cells))
     return pc.invert(pc.match_substring(cells, "\0"))
 
@@ -238,7 +244,7 @@ def _number_shortcut(target: Target, rule: FieldRule, mapping: FileMapping) -> A
             cells = pc.replace_substring(cells, mapping.decimal, ".")
         values = cells.cast(kind)
         if target.type == "INT64" and power:
-            factor = pa.scalar(10**power).cast(pa.decimal128(7, 0))
+            factor = pa.scalar(Decimal(10**power), pa.decimal128(7, 0))
             values = pc.multiply(values.cast(pa.decimal128(28, 9)), factor).cast(pa.int64())
         return values, good
 
