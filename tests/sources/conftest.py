@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 from sandbox.server.app import SandboxServer
 from sandbox.world import World
 from trueline.connections import Connection
-from trueline.sources.base import Batch
+from trueline.sources.base import Batch, Record
 from trueline.sources.files.source import FilesSource
 from trueline.sources.settings import FilesSettings
 from trueline.windows import Window
@@ -128,6 +128,29 @@ def sandbox_url(world: World) -> Iterator[str]:
     thread.join(5)
 
 
+def as_records(batches: Iterable[Batch]) -> list[Batch]:
+    """One batch a load, as ingest sees it, with its columns as records: easier to look at."""
+    loads: dict[tuple[Any, ...], Batch] = {}
+    for batch in batches:
+        key = (batch.table, batch.file_name, batch.content_hash, batch.skipped_reason)
+        known = loads.get(key, replace(batch, records=(), errors=(), coverage=(), drift=()))
+        loads[key] = replace(
+            known,
+            records=[*known.records, *batch.records, *_rows(batch)],
+            errors=[*known.errors, *batch.errors],
+            coverage=(*known.coverage, *batch.coverage),
+            drift=(*known.drift, *batch.drift),
+            columns=None,
+        )
+    return list(loads.values())
+
+
+def _rows(batch: Batch) -> Iterator[Record]:
+    for row in batch.columns.to_pylist() if batch.columns is not None else ():
+        line, extra = row.pop("line"), row.pop("_extra", None)
+        yield Record(line, row, json.loads(extra) if extra else {})
+
+
 @dataclass
 class Folder:
     """A folder with a mapping, and a source that reads from it."""
@@ -160,7 +183,7 @@ class Folder:
         )
 
     def pull(self, *patterns: str, **options: Any) -> list[Batch]:
-        return list(self.source(*patterns, **options).pull(WINDOW))
+        return as_records(self.source(*patterns, **options).pull(WINDOW))
 
 
 @pytest.fixture

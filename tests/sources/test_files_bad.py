@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -217,7 +218,7 @@ def test_parquet_numbers_and_times_arrive_exactly(folder) -> None:
     _parquet(folder.path / "deals.parquet")
     (batch,) = folder.pull("deals.parquet")
     values = batch.records[0].values
-    assert (values["deal_id"], str(values["deal_amount"])) == ("120210000000000017", "0.1")
+    assert (values["deal_id"], values["deal_amount"]) == ("120210000000000017", Decimal("0.1"))
     assert [(error.column, error.reason) for error in batch.errors] == [
         ("deal_amount", "bad_number")
     ]

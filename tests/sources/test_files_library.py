@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.sources.conftest import NOW, WINDOW
+from tests.sources.conftest import NOW, WINDOW, as_records
 from trueline import pipeline
 from trueline.errors import ConfigurationError
 from trueline.paths import home
@@ -436,7 +436,7 @@ def pull(folder: Path, sample: str, mapping: str) -> list[Any]:
         known_hashes=frozenset(),
         now=NOW,
     )
-    return list(source.pull(WINDOW))
+    return as_records(source.pull(WINDOW))
 
 
 def told(value: Any) -> Any:

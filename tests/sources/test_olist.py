@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from tests.sources.conftest import NOW
+from tests.sources.conftest import NOW, as_records
 from trueline.paths import home
 from trueline.sources.registry import build_source
 from trueline.sources.settings import FilesSettings
@@ -44,7 +44,8 @@ def test_leads_and_deals_become_people_and_their_history(tmp_path) -> None:
         known_hashes=frozenset(),
         now=NOW,
     )
-    leads, deals, stages = source.pull(Window(date(2018, 2, 1), date(2018, 2, 28)))
+    window = Window(date(2018, 2, 1), date(2018, 2, 28))
+    leads, deals, stages = as_records(source.pull(window))
     first, second = (dict(record.values) for record in leads.records)
     assert (first["crm_source"], first["landing_page"]) == ("social", "p1")
     assert str(first["crm_created_at"]) == "2018-02-01 02:00:00+00:00"  # midnight in summer time

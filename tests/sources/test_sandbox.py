@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources.conftest import NOW, WINDOW
+from tests.sources.conftest import NOW, WINDOW, as_records
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError
 from trueline.paths import home
@@ -36,7 +36,7 @@ def _pull(name: str, url: str, workdir: Path, token: str = "sandbox-token") -> l
         known_hashes=frozenset(),
         now=NOW,
     )
-    return list(source.pull(WINDOW))
+    return as_records(source.pull(WINDOW))
 
 
 def _records(batches: list[Batch], table: str) -> list[dict[str, object]]:

@@ -122,8 +122,10 @@ def extra_column(columns: Mapping[str, Cells], notes: Mapping[str, Array], count
     parts = [_pair(key, texts[key]) for key in sorted(texts)]
     if not parts:
         return pa.nulls(count, pa.string())
-    pairs = pc.binary_join_element_wise(*parts, ", ", null_handling="skip")
+    # Each pair brings its comma along; the first one's is cut off.
+    pairs = pc.binary_join_element_wise(*parts, "", null_handling="replace")
     is_empty = pc.equal(pc.binary_length(pairs), 0)
+    pairs = pc.ascii_ltrim(pairs, ", ")
     whole = pc.binary_join_element_wise("{", pairs, "}", "")
     return pc.if_else(is_empty, pa.scalar(None, pa.string()), whole)
 
@@ -131,7 +133,8 @@ def extra_column(columns: Mapping[str, Cells], notes: Mapping[str, Array], count
 def _pair(key: str, text: Array) -> Array:
     is_empty = pc.fill_null(pc.equal(pc.binary_length(text), 0), True)
     text = pc.if_else(is_empty, pa.scalar(None, pa.string()), text)
-    return pc.binary_join_element_wise(f'{json.dumps(key, ensure_ascii=False)}: "', text, '"', "")
+    named = f', {json.dumps(key, ensure_ascii=False)}: "'
+    return pc.binary_join_element_wise(named, text, '"', "")
 
 
 def _escaped(cells: Cells) -> Array:

@@ -18,7 +18,7 @@ from trueline.sources.files.content import (
 )
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_PIECE = 1 << 20
+PIECE_BYTES = 1 << 20
 
 
 class Feed:
@@ -95,7 +95,7 @@ class Feed:
             searched = max(0, len(self._held) - self._at - 1)
             if searched > 4 * MAX_LINE_CHARACTERS:
                 raise too_long(where)
-            self._fill(searched + 1 + _PIECE)
+            self._fill(searched + 1 + PIECE_BYTES)
         line = self._held[self._at : end].decode("utf-8", "surrogateescape")
         if len(line) > MAX_LINE_CHARACTERS:
             raise too_long(where)
@@ -109,7 +109,7 @@ class Feed:
         pieces = [self._held[self._at :]]
         there = len(pieces[0])
         while there < size and not self._is_over:
-            pieces.append(self._decoded(self._read(max(_PIECE, size - there))))
+            pieces.append(self._decoded(self._read(max(PIECE_BYTES, size - there))))
             there += len(pieces[-1])
         self._held, self._at = b"".join(pieces), 0
 

@@ -406,7 +406,8 @@ class _Block:
     def _lines(self, numbers: npt.NDArray[np.int64]) -> Lines:
         records = self._records
         starts = np.append(0, records.ends[:-1])[numbers]
-        if len(records.breaks) <= len(records.ends):  # no record over several lines
+        if len(records.breaks) == len(records.ends) - (not records.is_terminated):
+            # No record over several lines.
             return records.first_line + numbers
         return records.first_line + np.searchsorted(records.breaks, starts)
 

@@ -78,11 +78,11 @@ class Repeats:
         repeats = np.zeros(len(lines), np.bool_)
         if is_known or most > 1:
             again = run.execute(
-                "select place, line, content, "
+                "select now.place, now.line, now.content, "
                 "coalesce(before.content, first.content), coalesce(before.line, first.line) "
                 "from now join first using (grain) left join before using (grain) "
                 "where before.grain is not null or now.line > first.line "
-                "order by line"
+                "order by now.line"
             ).fetchnumpy()
             self._refuse_different(again)
             repeats[again["place"]] = True
