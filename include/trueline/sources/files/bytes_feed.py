@@ -130,4 +130,3 @@ class Feed:
             return self._decoder.decode(data, final=self._is_over).encode("utf-8")
         except UnicodeError:
             raise wrong_encoding(self._name, self._encoding) from None
-

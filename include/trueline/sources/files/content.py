@@ -5,9 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import io
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 

@@ -10,7 +10,6 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +54,7 @@ class Layout:
     def reader(self, lines: Iterator[str]) -> Any:
         return strict_reader(lines, self.mapping)
 
-    def row(
-        self, cells: Sequence[str], line: int, *, is_terminated: bool
-    ) -> RawRow | None:
+    def row(self, cells: Sequence[str], line: int, *, is_terminated: bool) -> RawRow | None:
         """One record's cells as a row; None for one that is no data.
 
         Raises:
@@ -237,7 +234,7 @@ def _next_block(feed: Feed, mapping: FileMapping) -> _Records | None:
     if not (delimiter.isascii() and quote.isascii()) or b"\0" in data:
         return None
     view = np.frombuffer(data, np.uint8)
-    if not _has_plain_returns(view, data):
+    if not _has_plain_returns(view, data) or (feed.holds_the_rest and data.endswith(b"\r")):
         return None
     quotes = np.flatnonzero(view == ord(quote)) if quote.encode() in data else np.array([], int)
     breaks = np.flatnonzero(view == _NEWLINE)

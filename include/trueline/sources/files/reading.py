@@ -150,4 +150,3 @@ class Reading:
             first, last = span["platform_date_min"], span["platform_date_max"]
             known = self.spans.get(key, (first, last))
             self.spans[key] = (min(known[0], first), max(known[1], last))
-

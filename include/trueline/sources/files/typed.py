@@ -100,7 +100,9 @@ class TypedReader:
 
     def read(self, chunk: Chunk) -> TypedChunk:
         """Every row of the chunk: typed, refused with a reason, or no data at all."""
-        unknown = {key: cells for key, cells in chunk.columns.items() if key not in self._rules.known}
+        unknown = {
+            key: cells for key, cells in chunk.columns.items() if key not in self._rules.known
+        }
         found = [self._typed(part, chunk) for part in self._rules.parts]
         applies = [self._applies(part, chunk) for part in self._rules.parts]
         period = self._periods(chunk)
@@ -123,8 +125,12 @@ class TypedReader:
                 if row is None:
                     continue
                 error = self._refused(
-                    part, row, is_first=number == 0, is_period=bool(period[place]),
-                    is_nowhere=bool(nowhere[place]), is_bad=bool((bad & applies[number])[place]),
+                    part,
+                    row,
+                    is_first=number == 0,
+                    is_period=bool(period[place]),
+                    is_nowhere=bool(nowhere[place]),
+                    is_bad=bool((bad & applies[number])[place]),
                 )
                 if error:
                     errors.append(error)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trueline.sources.files.cells import BLANKS, COUNTS, Cell, cell_reader
+from trueline.sources.files.cells import BLANKS, COUNTS, cell_reader
 from trueline.sources.files.local_time import to_utc
 from trueline.sources.files.mapping import EPOCHS, FieldRule, FileMapping
 from trueline.sources.files.targets import Target
