@@ -57,9 +57,13 @@ def hold_suspicious(
     for load in loads:
         if not load.counts or load.table not in REPORTS:
             continue
-        told = _spooled(files.get(f"raw.{load.table}"), load)
-        for coverage in dict.fromkeys(load.coverage):
-            counting = _counting(warehouse, load.table, coverage)
+        counting_by_coverage = {
+            coverage: days
+            for coverage in dict.fromkeys(load.coverage)
+            if (days := _counting(warehouse, load.table, coverage))
+        }
+        told = _spooled(files.get(f"raw.{load.table}"), load) if counting_by_coverage else {}
+        for coverage, counting in counting_by_coverage.items():
             now = told.get((coverage.subject, coverage.account_id), {})
             reason = too_small(counting, now, smallest_share, by_day=load.table == "ad_delivery")
             if reason:

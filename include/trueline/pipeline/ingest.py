@@ -159,7 +159,7 @@ def _load(
     records = [load.record(source) for load in spool.loads]
     with warehouse.staging(run_folder / "dlt") as staging:
         if files:
-            staging.rows(files)
+            staging.files(files)
         with warehouse.transaction() as transaction:
             transaction.append_loads(
                 staging,
