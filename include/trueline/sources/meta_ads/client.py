@@ -133,6 +133,10 @@ class MetaAdsClient:
             )
         return Page(rows, cursor)
 
+    def closed_for(self, account: str) -> float:
+        """Seconds for which Meta wants no call for the account."""
+        return self._throttle.left(account)
+
     def failure(self, account: str, run: str, state: RunState) -> TruelineError | None:
         """Why a run failed, where its code tells more than that a new run may do better."""
         if state.code is None:

@@ -16,6 +16,7 @@ from trueline.sources.meta_ads.client import MetaAdsClient
 from trueline.sources.meta_ads.constants import RETENTION_DAYS
 from trueline.sources.meta_ads.errors import AllAccountsRefusedError, StuckRunError
 from trueline.sources.meta_ads.reports import Reports
+from trueline.sources.meta_ads.throttle import LONGEST_PAUSE_SECONDS
 from trueline.sources.settings import MetaAdsSettings
 from trueline.windows import Window
 
@@ -46,7 +47,7 @@ class MetaAdsSource:
         self._client = MetaAdsClient(settings, connection, sleep=sleep, clock=clock)
         self._reports = Reports(
             self._client,
-            Progress(name),
+            Progress(name, clock=clock),
             minutes=settings.report_minutes,
             sleep=sleep,
             clock=clock,
@@ -74,6 +75,8 @@ class MetaAdsSource:
             if error is not None:
                 failed[account] = error
         for pull in again:
+            if self._client.closed_for(pull.account) > LONGEST_PAUSE_SECONDS:
+                continue  # its error says for how long
             log.warning("%s: account %s is tried once more", self.name, pull.account)
             error = yield from _tried(pull)
             if error is None:
