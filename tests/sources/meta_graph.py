@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.sources.conftest import NOW, Answer, Asked, Platform
+from tests.sources.conftest import NOW, Answer, Asked
 from trueline.sources.base import AccountFailed, Batch, Record
 from trueline.sources.meta_ads.source import MetaAdsSource
 from trueline.sources.settings import MetaAdsSettings
@@ -171,7 +171,7 @@ class Pulled:
 
 
 def pull(
-    server: Platform,
+    server: Any,
     *accounts: str,
     window: Window = DAY,
     time: FakeTime | None = None,
