@@ -53,7 +53,11 @@ def test_numbers_are_text_and_claims_stay_apart_by_type(platform) -> None:
         {},
     ]
     assert found.errors("pixel_claims") == [(4, "conversion_action", "duplicate_action")]
-    assert found.values("pixel_claims", "claim_basis")[0] == ("click_date",)
+    assert found.values("pixel_claims", "claim_basis") == [
+        ("click_date",),
+        ("conversion_date",),
+        ("click_date",),
+    ], "on the website Meta counts the day it happened, on Meta the day of the ad"
     assert all(TOKEN not in asked.path for asked in server.asked), "tokens do not go into addresses"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 PLATFORM = "meta_ads"
 DEFAULT_URL = "https://graph.facebook.com"
-# Meta files a conversion under the day of the click or view that it credits.
-CLAIM_BASIS = "click_date"
+# Since 2025-06-10 what happens outside Meta is filed under the day that it happened, what happens
+# on Meta under the day of the ad; the roll-ups hold both.
+OFF_META = ("offsite_conversion.", "offline_conversion.", "app_custom_event.")
 RETENTION_DAYS = 37 * 30
 PAGE_SIZE = 500
 # 7d_view and 28d_view are no longer returned since 2026-01-12.

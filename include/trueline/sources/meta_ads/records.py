@@ -10,9 +10,9 @@ from trueline.sources.collect import as_text, cell, needed
 from trueline.sources.meta_ads.constants import (
     ACCOUNT_STATUS,
     ACTION_LISTS,
-    CLAIM_BASIS,
     DAY_FIELDS,
     FIELDS,
+    OFF_META,
     PLATFORM,
     VIEW_WINDOW,
     WINDOWS,
@@ -126,11 +126,12 @@ def claim(key: Row, found: Claimed) -> dict[str, Any]:
     if len(found.amounts) > 1:
         raise BadValue("duplicate_action", "pixel_value_amount")
     amount = found.amounts[0].get("value") if found.amounts else None
+    is_off_meta = found.kind is not None and found.kind.startswith(OFF_META)
     return {
         **key,
         "conversion_action": found.kind,
         "conversion_action_name": found.kind,
-        "claim_basis": CLAIM_BASIS,
+        "claim_basis": "conversion_date" if is_off_meta else "click_date",
         "pixel_conversions": needed("pixel_conversions", numeric, found.entry.get("value")),
         "view_through": _view_through(found.entry),
         "pixel_value_amount": cell("pixel_value_amount", numeric, amount),
