@@ -351,6 +351,20 @@ def test_a_refusal_for_a_minute_is_waited_out(platform) -> None:
     assert sum(time.slept) == 60
 
 
+def test_a_delay_that_a_proxy_asks_for_is_kept(platform) -> None:
+    pause = Answer(b"<html>slow down", status=429, headers={"Retry-After": "900"})
+    server = platform(Graph(accounts={"100": pause}))
+    with pytest.raises(RetriableError) as caught:
+        pull(server)
+    assert caught.value.retry_after_seconds == 900
+    assert len(server.asked) == 1
+
+
+def test_a_report_without_a_state_is_no_endless_wait(platform) -> None:
+    with pytest.raises(RetriableError, match="how far the report is"):
+        pull(platform(Graph(states=[[{"status": "?"}]] * 2)))
+
+
 def test_a_refusal_for_long_tells_how_long(platform) -> None:
     graph = Graph(rows=_daily, starts=[error(80000)] * 9, headers=[{}, _case(7)])
     time = FakeTime()

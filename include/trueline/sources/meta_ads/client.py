@@ -98,8 +98,13 @@ class MetaAdsClient:
     def state(self, account: str, run: str) -> RunState:
         """How far a report is."""
         answer = self._get(account, run, {"fields": ",".join(RUN_FIELDS)})
+        status = answer.get("async_status")
+        if not isinstance(status, str):
+            raise RetriableError(
+                "Meta does not tell how far the report is.", where=f"report {run}", fix="Try again."
+            )
         return RunState(
-            str(answer.get("async_status") or ""),
+            status,
             whole(answer.get("async_percent_completion")) or 0,
             whole(answer.get("error_code")),
             whole(answer.get("error_subcode")),
@@ -164,6 +169,10 @@ class MetaAdsClient:
                     throttled.retry_after_seconds = seconds
                     raise
                 continue
+            except RetriableError as error:
+                # Whoever tries this account again has to keep to the delay that was asked for.
+                self._throttle.close(account, error.retry_after_seconds or 0.0)
+                raise
             if not isinstance(answer, Mapping):
                 raise RetriableError(
                     "Meta's answer is not an object.", where=path, fix="Try again."

@@ -72,7 +72,7 @@ class Reports:
             if self._clock() >= deadline:
                 raise StuckRunError(
                     f"Meta's report {run} of {window} is not done after {self._minutes} minutes "
-                    f"({state.status or 'no status'}, {state.percent}%). It is abandoned: Meta has "
+                    f"({state.status}, {state.percent}%). It is abandoned: Meta has "
                     "no way to cancel it.",
                     where=f"account {account}",
                     fix="Try again later; if it stays so, lower report_days of the source.",
