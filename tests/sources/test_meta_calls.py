@@ -125,6 +125,13 @@ def test_the_only_account_refused_ends_the_pull(platform, answer, family, told, 
     assert sum(time.slept) < 60
 
 
+def test_an_outage_told_with_http_200_is_waited_out(platform) -> None:
+    graph = Graph(rows=_daily, starts=[error(2, status=200)], reads=[Answer(["a", "list"])])
+    time = FakeTime()
+    assert len(pull(platform(graph), time=time).records("ad_delivery")) == 1
+    assert sum(time.slept) == 2
+
+
 def test_a_report_is_done_only_when_both_say_so(platform) -> None:
     server = platform(Graph(rows=_daily, states=[[STARTED, RUNNING, EARLY, DONE]]))
     time = FakeTime()

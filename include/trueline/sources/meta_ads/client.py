@@ -26,7 +26,9 @@ from trueline.sources.meta_ads.throttle import LONGEST_PAUSE_SECONDS, Throttle
 from trueline.sources.settings import MetaAdsSettings
 from trueline.windows import Window
 
-TRIES_WHEN_THROTTLED = 3
+# Beyond those of the HTTP client, for what may come with HTTP 200 or after a longer pause.
+TRIES = 3
+PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,34 +158,38 @@ class MetaAdsClient:
         return self._call(account, full, lambda: self._http.get_json(full, params))
 
     def _call(self, account: str, path: str, call: Callable[[], Any]) -> Mapping[str, Any]:
-        for left in reversed(range(TRIES_WHEN_THROTTLED)):
+        for left in reversed(range(TRIES)):
             self._throttle.wait(account)
+            answer = None
             try:
                 answer = call()
+                if not isinstance(answer, Mapping):
+                    raise RetriableError(
+                        "Meta's answer is not an object.", where=path, fix="Try again."
+                    )
                 # Meta can wrap an error in HTTP 200.
-                if isinstance(answer, Mapping) and "error" in answer:
+                if "error" in answer:
                     raise self._http.error_for(Refusal(200, path, answer, None))
-            except ThrottledError as throttled:
-                seconds = self._close(account, throttled)
-                if not left or seconds > LONGEST_PAUSE_SECONDS:
-                    throttled.retry_after_seconds = seconds
-                    raise
-                continue
             except RetriableError as error:
-                # Whoever tries this account again has to keep to the delay that was asked for.
-                self._throttle.close(account, error.retry_after_seconds or 0.0)
-                raise
-            if not isinstance(answer, Mapping):
-                raise RetriableError(
-                    "Meta's answer is not an object.", where=path, fix="Try again."
-                )
-            return answer
+                seconds = self._close(account, error)
+                # Other refusals have been tried again by then.
+                can_wait = isinstance(error, ThrottledError) or answer is not None
+                if not (left and can_wait) or seconds > LONGEST_PAUSE_SECONDS:
+                    raise
+            else:
+                return answer
         raise AssertionError("the last try returns or raises")
 
-    def _close(self, account: str, throttled: ThrottledError) -> float:
-        """Note the pause that a refusal asks for: as its headers tell, else as the error does."""
-        told = self._throttle.left(account)
-        if not told:
-            whose = "" if throttled.code in APP_THROTTLED else account
-            self._throttle.close(whose, throttled.retry_after_seconds or 0.0)
-        return self._throttle.left(account)
+    def _close(self, account: str, error: RetriableError) -> float:
+        """Note the pause that a refusal asks for: as its headers tell, else as the error does.
+
+        Whoever tries this account again has to keep to it too.
+        """
+        if not self._throttle.left(account):
+            is_of_app = isinstance(error, ThrottledError) and error.code in APP_THROTTLED
+            seconds = error.retry_after_seconds or PAUSE_SECONDS
+            self._throttle.close("" if is_of_app else account, seconds)
+        seconds = self._throttle.left(account)
+        if isinstance(error, ThrottledError):
+            error.retry_after_seconds = seconds
+        return seconds
