@@ -8,10 +8,9 @@ import pytest
 
 from tests.sources.conftest import TOKEN, Answer
 from trueline.connections import Connection
-from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
+from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.sources.google_ads.client import explain as explain_google
 from trueline.sources.http import ATTEMPTS, HttpClient, Refusal
-from trueline.sources.meta_ads.client import explain as explain_meta
 
 
 def _call(server, waited: list[float], **options):
@@ -121,25 +120,3 @@ def test_google_says_how_long() -> None:
     day = explain_google(Refusal(429, "", _google("quotaError", "RESOURCE_EXHAUSTED"), None), "g")
     assert isinstance(day, RetriableError)
     assert (day.retry_after_seconds or 0) >= 3600
-
-
-@pytest.mark.parametrize(
-    ("code", "subcode", "family"),
-    [
-        (17, None, RetriableError),
-        (613, None, RetriableError),
-        (80004, None, RetriableError),
-        (2, None, RetriableError),
-        (190, 463, ConfigurationError),
-        (200, None, ConfigurationError),
-        (2635, None, ConfigurationError),
-        (100, None, PermanentError),
-        (100, 1487534, PermanentError),
-    ],
-)
-def test_meta_says_why_whatever_the_status(code, subcode, family) -> None:
-    body = {"error": {"code": code, "error_subcode": subcode, "message": "anna@example.org"}}
-    for status in (200, 400):
-        error: TruelineError | None = explain_meta(Refusal(status, "here", body, None), "meta")
-        assert type(error) is family
-        assert "anna" not in str(error)

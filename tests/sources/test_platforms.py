@@ -1,4 +1,4 @@
-"""Google Ads, Meta and HubSpot: documented payloads, played by a local server."""
+"""Google Ads and HubSpot: documented payloads, played by a local server."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.sources.conftest import NOW, TOKEN, WINDOW, Answer, Asked
+from tests.sources.conftest import NOW, WINDOW, Answer, Asked
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.sources.base import Batch
 from trueline.sources.hubspot import client as hubspot_client
 from trueline.sources.registry import build_source
-from trueline.sources.settings import GoogleAdsSettings, HubSpotSettings, MetaAdsSettings
+from trueline.sources.settings import GoogleAdsSettings, HubSpotSettings
 from trueline.windows import Window
 
 DAY = Window(date(2026, 10, 30), date(2026, 10, 30))
@@ -114,72 +114,6 @@ def test_an_error_inside_a_google_stream_is_an_error(platform) -> None:
     settings = GoogleAdsSettings(type="google_ads", accounts=("1",))
     with pytest.raises(ConfigurationError, match="CUSTOMER_NOT_ENABLED"):
         _pull(settings, server)
-
-
-META = MetaAdsSettings(type="meta_ads", accounts=("100",), repull_days=0)
-
-
-def _meta_row(day: str, **more: Any) -> dict[str, Any]:
-    return {"campaign_id": "12", "campaign_name": "A", "date_start": day, **more}
-
-
-def test_meta_numbers_are_text_and_claims_stay_apart_by_type(platform) -> None:
-    actions = [
-        {"action_type": "lead", "value": "3", "7d_click": "2", "1d_view": "1"},
-        {"action_type": "offsite_conversion.fb_pixel_lead", "value": "2", "7d_click": "2"},
-        {"action_type": "onsite_conversion.lead_grouped", "value": "1"},
-        {"action_type": "link_click", "value": "90"},
-        {"action_type": "lead", "value": "4"},
-    ]
-    row = _meta_row("2026-10-30", spend="12.3", impressions="1000", actions=actions)
-    cursor = {"cursors": {"after": "QQ"}}
-
-    def answer(asked: Asked) -> Answer:
-        if "insights" not in asked.path:
-            return Answer({"account_id": "100", "currency": "EUR", "timezone_name": "Europe/Paris"})
-        if "after=QQ" in asked.path:
-            return Answer({"data": [_meta_row("2026-10-30", spend="x")], "paging": cursor})
-        return Answer({"data": [row], "paging": {**cursor, "next": f"x?access_token={TOKEN}"}})
-
-    server = platform(answer)
-    delivery, claims = _pull(META, server)
-    assert [
-        (record.values["cost_micros"], record.values["impressions"], record.values["clicks"])
-        for record in delivery.records
-    ] == [(12_300_000, 1000, 0)]
-    assert [(error.column, error.reason) for error in delivery.errors] == [
-        ("cost_micros", "bad_number")
-    ]
-    assert [
-        (
-            record.values["conversion_action"],
-            record.values["pixel_conversions"],
-            record.values["view_through"],
-            record.values["claim_basis"],
-        )
-        for record in claims.records
-    ] == [
-        ("lead", 3, 1, "click_date"),
-        ("offsite_conversion.fb_pixel_lead", 2, 0, "click_date"),
-        ("onsite_conversion.lead_grouped", 1, None, "click_date"),
-    ]
-    assert [error.reason for error in claims.errors] == ["duplicate_action"]
-    assert all(TOKEN not in asked.path for asked in server.asked)
-
-
-def test_a_meta_cursor_that_repeats_ends_the_pull(platform) -> None:
-    page = {"data": [], "paging": {"cursors": {"after": "QQ"}, "next": "x"}, "currency": "EUR"}
-    server = platform([Answer({**page, "timezone_name": "UTC"})])
-    with pytest.raises(PermanentError, match="repeats a cursor"):
-        _pull(META, server)
-    assert len(server.asked) < 5
-
-
-def test_a_meta_error_inside_http_200_is_an_error(platform) -> None:
-    server = platform([Answer({"error": {"code": 190, "message": "anna@example.org"}})])
-    with pytest.raises(ConfigurationError, match="code 190") as caught:
-        _pull(META, server)
-    assert "anna" not in str(caught.value)
 
 
 def _change(value: str, at: str) -> dict[str, str]:

@@ -67,6 +67,7 @@ class HttpClient:
         default_url: The vendor's address where the connection has none.
         headers: More headers for every call.
         explain: Reads the platform's own error bodies.
+        on_headers: Hears the headers of every answer, good or bad, before it is judged.
         sleep: Waits between tries; replaced in tests.
     """
 
@@ -77,8 +78,10 @@ class HttpClient:
         default_url: str = "",
         headers: Mapping[str, str] | None = None,
         explain: Explain | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self._on_headers = on_headers
         self._name, self._explain, self._sleep = connection.name, explain, sleep
         self._base = (connection.base_url or default_url).rstrip("/")
         if not self._base.startswith(("http://", "https://")):
@@ -101,6 +104,10 @@ class HttpClient:
     def post_json(self, path: str, body: Any) -> Any:
         """POST of a JSON body; only for calls that read, because it may be repeated."""
         return self._json("POST", path, body=body)
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> Any:
+        """POST of form fields; only for calls that may be repeated."""
+        return self._json("POST", path, form=form)
 
     def download(self, path: str, target: Path) -> bool:
         """Save a file; False where the server says that there is none (404 or 410).
@@ -130,6 +137,7 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
     ) -> Any:
         """One call with retries; fractions come back as Decimal, whole numbers as int.
 
@@ -140,7 +148,7 @@ class HttpClient:
         """
 
         def call(deadline: float) -> Any:
-            response = self._send(method, path, deadline, params=params, body=body)
+            response = self._send(method, path, deadline, params=params, body=body, form=form)
             with response:
                 if not 200 <= response.status_code < 300:
                     self._refuse(response, path, method, deadline)
@@ -171,15 +179,17 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
     ) -> requests.Response:
         where = self._where(method, path)
         left = max(1.0, deadline - time.monotonic())
         try:
-            return self._session.request(
+            response = self._session.request(
                 method,
                 f"{self._base}/{path.lstrip('/')}",
                 params=params,
                 json=body,
+                data=form,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
@@ -204,6 +214,9 @@ class HttpClient:
                 where=where,
                 fix=f"Check the network and base_url of the connection {self._name!r}.",
             ) from None
+        if self._on_headers:
+            self._on_headers(response.headers)
+        return response
 
     def _chunks(
         self, response: requests.Response, path: str, method: str, deadline: float | None

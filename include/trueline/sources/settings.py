@@ -68,6 +68,9 @@ class MetaAdsSettings(ReportSettings):
     """Meta Insights: delivery and claims per action type.
 
     Attributes:
+        repull_days: Meta credits a conversion for up to 28 days after the click.
+        report_days: Days of one report; halved by itself where Meta finds it too much.
+        report_minutes: A report that is not done by then is abandoned; Meta may take an hour.
         action_types: Action types to store. ``lead`` is Meta's own sum of the others; all are
             stored, and the rulebook's goals decide which of them counts: never both.
     """
@@ -76,6 +79,8 @@ class MetaAdsSettings(ReportSettings):
     connection: str = "trueline_meta_ads"
     accounts: tuple[AccountId, ...] = Field(min_length=1)
     repull_days: int = Field(default=28, ge=0, le=90)
+    report_days: int = Field(default=14, ge=1, le=92)
+    report_minutes: int = Field(default=60, ge=1, le=240)
     action_types: tuple[str, ...] = Field(
         default=(
             "lead",
