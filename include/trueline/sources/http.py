@@ -102,6 +102,43 @@ class HttpClient:
         """POST of a JSON body; only for calls that read, because it may be repeated."""
         return self._json("POST", path, body=body)
 
+    def patch_json(self, path: str, body: Any) -> Any:
+        """PATCH of a JSON body that may be sent twice."""
+        return self._json("PATCH", path, body=body)
+
+    def delete(self, path: str) -> None:
+        """DELETE; the answer's body is not read.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+
+        def call(deadline: float) -> None:
+            with self._send("DELETE", path, deadline) as response:
+                if not 200 <= response.status_code < 300:
+                    self._refuse(response, path, "DELETE", deadline)
+
+        self._retried(call)
+
+    def get_content(
+        self, path: str, params: Mapping[str, str], *, accept: str
+    ) -> tuple[Mapping[str, str], bytes]:
+        """GET of something that is not JSON: the headers, in any case of letters, and the body.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+
+        def call(deadline: float) -> tuple[Mapping[str, str], bytes]:
+            response = self._send("GET", path, deadline, params=params, headers={"Accept": accept})
+            with response:
+                if response.status_code != 200:
+                    self._refuse(response, path, "GET", deadline)
+                content = b"".join(self._chunks(response, path, "GET", deadline))
+                return response.headers, content
+
+        return self._retried(call)
+
     def download(self, path: str, target: Path) -> bool:
         """Save a file; False where the server says that there is none (404 or 410).
 
@@ -171,6 +208,7 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         where = self._where(method, path)
         left = max(1.0, deadline - time.monotonic())
@@ -180,6 +218,7 @@ class HttpClient:
                 f"{self._base}/{path.lstrip('/')}",
                 params=params,
                 json=body,
+                headers=headers,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
