@@ -61,7 +61,7 @@ class Salesforce:
         self._soql = Soql(self._org)
         self._jobs: dict[str, Job] = {}
         self._cursors: dict[str, tuple[Select, list[Row]]] = {}
-        self._calls = 0
+        self._calls = self._jobs_made = 0
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class Salesforce:
         return as_json(
             {
                 "DailyApiRequests": {"Max": DAILY_CALLS, "Remaining": DAILY_CALLS - self._calls},
-                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000 - len(self._jobs)},
+                "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000 - self._jobs_made},
             }
         )
 
@@ -195,8 +195,9 @@ class Salesforce:
                 "INVALIDENTITY", f"Entity '{query.sobject}' is not supported by the Bulk API"
             )
         columns_of_bulk(query)
+        self._jobs_made += 1
         job = Job(
-            full_id("750", len(self._jobs) + 1),
+            full_id("750", self._jobs_made),
             version,
             body,
             query,
@@ -291,9 +292,7 @@ class Salesforce:
                 "API_ERROR",
                 "Error encountered when deleting the job because the job is not terminated",
             )
-        # The place stays taken, so that no later job gets the same id.
-        self._jobs[job_id] = replace(job, rows=[], state="Deleted")
-        self._jobs[f"{job_id}-deleted"] = self._jobs.pop(job_id)
+        del self._jobs[job_id]
         return Response(204, b"")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sandbox.world import World
@@ -163,24 +165,25 @@ class Org:
         field, target = PARENTS[sobject][relationship]
         return self._by_id[target].get(row[field])
 
-    @property
+    @cached_property
     def _by_id(self) -> dict[str, dict[Any, Row]]:
-        found: dict[str, dict[Any, Row]] | None = self.__dict__.get("_index")
-        if found is None:
-            found = {
-                name: {row.get("Id", row.get("DurableId")): row for row in rows}
-                for name, rows in self.tables.items()
-            }
-            self.__dict__["_index"] = found
-        return found
+        return {
+            name: {row.get("Id", row.get("DurableId")): row for row in rows}
+            for name, rows in self.tables.items()
+        }
 
 
 def org_of(world: World) -> Org:
     """The world as one org with the history of status and reason switched on."""
     deals = {deal.contact_id: deal for deal in world.deals}
+    merged: dict[str, list[float]] = defaultdict(list)
+    for contact in world.contacts:
+        if contact.merged_into:
+            merged[contact.merged_into].append(contact.merged_at)
     leads, history = [], []
     for contact in world.contacts:
-        row = _lead(world, contact, deals.get(contact.contact_id))
+        merges = merged[contact.contact_id]
+        row = _lead(world, contact, deals.get(contact.contact_id), merges)
         leads.append(row)
         for change in _history(world, contact):
             identity = full_id("017", len(history) + 1)
@@ -212,15 +215,11 @@ def _second(world: World, at: float) -> datetime:
     return world.clock.utc(at).replace(microsecond=0)
 
 
-def _lead(world: World, contact: CrmContact, deal: Deal | None) -> Row:
+def _lead(world: World, contact: CrmContact, deal: Deal | None, merges: list[float]) -> Row:
     now, person, given = world.clock.now, contact.person, contact.properties
     changed = [contact.created_at, *contact.modified]
     changed += [change.at for change in (*contact.status, *contact.reason)]
-    changed += (
-        [twin.merged_at for twin in world.contacts if twin.merged_into == contact.contact_id]
-        if not contact.merged_into and person and len(person.contacts) > 1
-        else []
-    )
+    changed += merges
     if deal:
         changed += [at for at in (deal.created_at, deal.closed_at) if at <= now]
     if contact.deleted_at is not None:

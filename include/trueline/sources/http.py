@@ -102,23 +102,16 @@ class HttpClient:
         """POST of a JSON body; only for calls that read, because it may be repeated."""
         return self._json("POST", path, body=body)
 
-    def patch_json(self, path: str, body: Any) -> Any:
-        """PATCH of a JSON body that may be sent twice."""
-        return self._json("PATCH", path, body=body)
-
-    def delete(self, path: str) -> None:
-        """DELETE; the answer's body is not read.
+    def once(self, method: str, path: str, body: Any = None) -> None:
+        """One try of a call that tidies up: nothing waits for its answer.
 
         Raises:
             RetriableError, PermanentError, ConfigurationError: as for any call.
         """
-
-        def call(deadline: float) -> None:
-            with self._send("DELETE", path, deadline) as response:
-                if not 200 <= response.status_code < 300:
-                    self._refuse(response, path, "DELETE", deadline)
-
-        self._retried(call)
+        deadline = time.monotonic() + TOTAL_SECONDS
+        with self._send(method, path, deadline, body=body) as response:
+            if not 200 <= response.status_code < 300:
+                self._refuse(response, path, method, deadline)
 
     def get_content(
         self, path: str, params: Mapping[str, str], *, accept: str

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from trueline.connections import Connection
@@ -53,10 +52,8 @@ class SalesforceClient:
         settings: SalesforceSettings,
         connection: Connection,
         progress: Progress,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._name, self._progress, self._sleep = connection.name, progress, sleep
+        self._name, self._progress = connection.name, progress
         self._http = HttpClient(connection, explain=explain)
         self._root = f"services/data/{settings.api_version}"
         self._jobs = f"{self._root}/jobs/query"
@@ -142,7 +139,7 @@ class SalesforceClient:
                     fix="Try again, ask for a shorter window, or raise longest_job_minutes.",
                 )
             self._progress.at(report=f"{sobject}: Salesforce works on the query")
-            self._sleep(pause)
+            time.sleep(pause)
             waited += pause
             pause = min(pause * 1.5, constants.LONGEST_POLL_SECONDS)
 
@@ -185,14 +182,12 @@ class SalesforceClient:
     def _forget(self, job: str, *, running: bool) -> None:
         """Delete the job with its results: they hold personal values and count as storage."""
         path = f"{self._jobs}/{job}"
-        steps: list[Callable[[], Any]] = [partial(self._http.delete, path)]
-        if running:
-            steps.insert(0, partial(self._http.patch_json, path, {"state": "Aborted"}))
-        for step in steps:
-            try:
-                step()
-            except TruelineError as error:
-                log.info("A query job was not deleted (%s); Salesforce does it later.", error.what)
+        try:
+            if running:
+                self._http.once("PATCH", path, {"state": "Aborted"})
+            self._http.once("DELETE", path)
+        except TruelineError as error:
+            log.info("A query job was not deleted (%s); Salesforce does it later.", error.what)
 
     def _strange(self, what: str, path: str) -> RetriableError:
         return RetriableError(

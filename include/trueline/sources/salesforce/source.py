@@ -64,7 +64,7 @@ class SalesforceSource:
             # Before the leads: one that changes meanwhile is then missing among the leads, and
             # comes with the next window, instead of standing there without its history.
             if is_tracked:
-                yield self._read_history(history, leads.of_setting, first, before)
+                yield from self._read_history(history, leads.of_setting, first, before)
             yield from self._leads(history, leads, first, before, is_tracked=is_tracked)
         covered = Coverage(
             "crm",
@@ -114,8 +114,8 @@ class SalesforceSource:
         field_of: Mapping[str, str],
         first: datetime,
         before: datetime,
-    ) -> Batch:
-        """Fill ``history``; the batch holds what could not be read."""
+    ) -> Iterator[Batch]:
+        """Fill ``history``; a batch tells what could not be read."""
         names = [field_of["status"], field_of.get("disqualification_reason")]
         wanted = ", ".join(f"'{name}'" for name in names if name)
         condition = f"Field IN ({wanted}) AND {_changed('Lead.SystemModstamp', first, before)}"
@@ -128,7 +128,8 @@ class SalesforceSource:
                     history.add(row)
                 except BadValue as wrong:
                     bad.add(row, partial(_raise, wrong))
-        return Batch("crm_stages", (), bad.errors)
+        if bad.errors:
+            yield Batch("crm_stages", (), bad.errors)
 
     def _leads(
         self,
