@@ -77,11 +77,14 @@ def test_every_refusal_has_its_family_wherever_it_comes(
 
 
 def test_a_limit_of_the_day_waits_long_and_is_not_knocked_at(platform) -> None:
-    error = _refusal(
-        platform, "create Lead", refused("REQUEST_LIMIT_EXCEEDED", 403), RetriableError
+    answer = refused("REQUEST_LIMIT_EXCEEDED", 403)
+    server = platform(
+        ScriptedOrg(instead=lambda asked, what: answer if what == "create Lead" else None)
     )
-    assert isinstance(error, RetriableError)
-    assert error.retry_after_seconds == 3600
+    with pytest.raises(RetriableError) as caught:
+        org.pull(server.connection(), DAY)
+    assert caught.value.retry_after_seconds == 3600
+    assert sum("FROM Lead WHERE" in str(asked.body) for asked in server.asked) == 1
 
 
 def test_the_delay_that_salesforce_gives_is_obeyed(platform) -> None:
