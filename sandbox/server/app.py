@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
+from sandbox.server.salesforce import Salesforce
 from sandbox.server.site_tag import SiteTag
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
@@ -67,6 +68,7 @@ class SandboxServer(ThreadingHTTPServer):
             "google-ads": GoogleAds(world).answer,
             "meta-ads": Meta(world).answer,
             "hubspot": HubSpot(world).answer,
+            "salesforce": Salesforce(world).answer,
             "site-tag": SiteTag(world).answer,
         }
         super().__init__(("127.0.0.1", port), Handler)

@@ -80,7 +80,7 @@ class Platform:
                 self.wfile.write(content)
                 self.close_connection = answer.cut
 
-            do_GET = do_POST = _any  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""

@@ -109,6 +109,36 @@ class HttpClient:
         """POST of form fields; only for calls that may be repeated."""
         return self._json("POST", path, form=form)
 
+    def once(self, method: str, path: str, body: Any = None) -> None:
+        """One try of a call that tidies up: nothing waits for its answer.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+        deadline = time.monotonic() + TOTAL_SECONDS
+        with self._send(method, path, deadline, body=body) as response:
+            if not 200 <= response.status_code < 300:
+                self._refuse(response, path, method, deadline)
+
+    def get_content(
+        self, path: str, params: Mapping[str, str], *, accept: str
+    ) -> tuple[Mapping[str, str], bytes]:
+        """GET of something that is not JSON: the headers, in any case of letters, and the body.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+
+        def call(deadline: float) -> tuple[Mapping[str, str], bytes]:
+            response = self._send("GET", path, deadline, params=params, headers={"Accept": accept})
+            with response:
+                if response.status_code != 200:
+                    self._refuse(response, path, "GET", deadline)
+                content = b"".join(self._chunks(response, path, "GET", deadline))
+                return response.headers, content
+
+        return self._retried(call)
+
     def download(self, path: str, target: Path) -> bool:
         """Save a file; False where the server says that there is none (404 or 410).
 
@@ -180,6 +210,7 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         where = self._where(method, path)
         left = max(1.0, deadline - time.monotonic())
@@ -190,6 +221,7 @@ class HttpClient:
                 params=params,
                 json=body,
                 data=form,
+                headers=headers,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),

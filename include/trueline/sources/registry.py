@@ -12,14 +12,15 @@ from trueline.sources.settings import (
     FilesSettings,
     Ga4Settings,
     GoogleAdsSettings,
-    HubSpotSettings,
     MetaAdsSettings,
+    SalesforceSettings,
+    SourceSettings,
 )
 
 
 def build_source(
     name: str,
-    settings: (GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings),
+    settings: SourceSettings,
     *,
     connection: Connection | None,
     time_zone: str,
@@ -68,6 +69,10 @@ def build_source(
         from trueline.sources.meta_ads.source import MetaAdsSource
 
         return MetaAdsSource(name, settings, connection=connection, now=now)
+    if isinstance(settings, SalesforceSettings):
+        from trueline.sources.salesforce.source import SalesforceSource
+
+        return SalesforceSource(name, settings, connection=connection, time_zone=time_zone, now=now)
     from trueline.sources.hubspot.source import HubSpotSource
 
     return HubSpotSource(name, settings, connection=connection, time_zone=time_zone, now=now)

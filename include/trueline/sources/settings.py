@@ -145,6 +145,69 @@ class HubSpotSettings(_Settings):
     api_version: str = Field(default="v3", pattern=r"^v[0-9]+$")
 
 
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+
+
+class SalesforceFields(_Settings):
+    """Which field of Lead holds what. None where an org has no such field.
+
+    ``email`` and ``status`` have to be there; of the others, one that the user cannot see is told
+    and pulled as null.
+    """
+
+    email: FieldName = "Email"
+    phone: FieldName | None = "Phone"
+    status: FieldName = "Status"
+    source: FieldName | None = "LeadSource"
+    segment: FieldName | None = "Industry"
+    gclid: FieldName | None = "GCLID__c"
+    gbraid: FieldName | None = None
+    wbraid: FieldName | None = None
+    fbclid: FieldName | None = None
+    msclkid: FieldName | None = None
+    client_id: FieldName | None = None
+    ad_campaign_id: FieldName | None = None
+    utm_source: FieldName | None = None
+    utm_medium: FieldName | None = None
+    utm_campaign: FieldName | None = None
+    landing_page: FieldName | None = None
+    form_id: FieldName | None = None
+    disqualification_reason: FieldName | None = None
+    contact_attempts: FieldName | None = None
+    lead_score: FieldName | None = None
+    fit: FieldName | None = None
+    budget: FieldName | None = None
+    authority: FieldName | None = None
+    need: FieldName | None = None
+    timing: FieldName | None = None
+    interest: FieldName | None = None
+    intent: FieldName | None = None
+    consent_ad_user_data: FieldName | None = None
+    is_test: FieldName | None = None
+
+
+class SalesforceSettings(_Settings):
+    """Salesforce leads, the history of their status, and the opportunities they became.
+
+    Attributes:
+        overlap_minutes: A long transaction becomes visible after its time stamp; minutes before
+            the window asked for again.
+        disqualified_stages: Lead statuses that the disqualification reason belongs to.
+        fields: Names of the fields of Lead.
+        currency: The currency of an org that has only one: Salesforce does not tell it then.
+        longest_job_minutes: How long Salesforce may work on one query.
+    """
+
+    type: Literal["salesforce"]
+    connection: str = "trueline_salesforce"
+    overlap_minutes: int = Field(default=15, ge=0, le=7 * 24 * 60)
+    disqualified_stages: tuple[str, ...] = ("Unqualified", "Closed - Not Converted")
+    fields: SalesforceFields = SalesforceFields()
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    longest_job_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    api_version: str = Field(default="v67.0", pattern=r"^v(4[7-9]|[5-9][0-9]|1[0-9][0-9])\.0$")
+
+
 class FileSettings(_Settings):
     """One file, a pattern of files, or one file a day.
 
@@ -252,6 +315,11 @@ class Ga4Settings(_Settings):
 
 
 SourceSettings = Annotated[
-    GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings,
+    GoogleAdsSettings
+    | MetaAdsSettings
+    | HubSpotSettings
+    | SalesforceSettings
+    | FilesSettings
+    | Ga4Settings,
     Field(discriminator="type"),
 ]
