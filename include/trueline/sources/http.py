@@ -67,6 +67,7 @@ class HttpClient:
         default_url: The vendor's address where the connection has none.
         headers: More headers for every call.
         explain: Reads the platform's own error bodies.
+        on_headers: Hears the headers of every answer, refusals too.
         sleep: Waits between tries; replaced in tests.
     """
 
@@ -77,9 +78,11 @@ class HttpClient:
         default_url: str = "",
         headers: Mapping[str, str] | None = None,
         explain: Explain | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._name, self._explain, self._sleep = connection.name, explain, sleep
+        self._on_headers = on_headers
         self._base = (connection.base_url or default_url).rstrip("/")
         if not self._base.startswith(("http://", "https://")):
             raise ConfigurationError(
@@ -175,7 +178,7 @@ class HttpClient:
         where = self._where(method, path)
         left = max(1.0, deadline - time.monotonic())
         try:
-            return self._session.request(
+            response = self._session.request(
                 method,
                 f"{self._base}/{path.lstrip('/')}",
                 params=params,
@@ -204,6 +207,9 @@ class HttpClient:
                 where=where,
                 fix=f"Check the network and base_url of the connection {self._name!r}.",
             ) from None
+        if self._on_headers:
+            self._on_headers(response.headers)
+        return response
 
     def _chunks(
         self, response: requests.Response, path: str, method: str, deadline: float | None
