@@ -11,6 +11,7 @@ from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
 from trueline.progress import Progress
 from trueline.sources.collect import at
+from trueline.sources.http import HttpClient, Refusal
 from trueline.sources.hubspot.constants import (
     DEFAULT_URL,
     HISTORY_PAGE,
@@ -19,7 +20,6 @@ from trueline.sources.hubspot.constants import (
 )
 from trueline.sources.hubspot.errors import explain, refuse_partial
 from trueline.sources.hubspot.pace import Pace
-from trueline.sources.http import HttpClient, Refusal
 from trueline.sources.settings import HubSpotSettings
 
 Object = Mapping[str, Any]

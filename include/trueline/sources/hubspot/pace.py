@@ -46,8 +46,8 @@ class Pace:
     def heard(self, headers: Mapping[str, str]) -> None:
         """Read what an answer says is left; searches do not say it.
 
-        Where nothing is left, the next call waits the interval out instead of being refused: refused
-        calls count against the app, too.
+        Where nothing is left, the next call waits the interval out instead of being refused:
+        refused calls count against the app, too.
         """
         for left, interval in (
             ("X-HubSpot-RateLimit-Remaining", _seconds(headers)),

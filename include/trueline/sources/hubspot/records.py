@@ -96,9 +96,7 @@ def merged_ids(contact: Object, names: HubSpotProperties) -> list[str]:
 
 
 def _other_ids(found: Object, *told: Any) -> list[str]:
-    parts = (
-        part.partition(":")[0].strip() for text in told for part in str(text or "").split(";")
-    )
+    parts = (part.partition(":")[0].strip() for text in told for part in str(text or "").split(";"))
     return sorted({part for part in parts if part.isdigit()} - {str(found.get("id"))})
 
 

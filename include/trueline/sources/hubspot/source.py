@@ -189,9 +189,7 @@ class HubSpotSource:
         for contact in contacts:
             attempts = (contact.get("properties") or {}).get(names.contact_attempts)
             try:
-                rows = records.stages(
-                    contact, names, self._settings.disqualified_stages, attempts
-                )
+                rows = records.stages(contact, names, self._settings.disqualified_stages, attempts)
             except BadValue as bad:
                 found.add(contact, partial(_raise, bad))
                 continue
