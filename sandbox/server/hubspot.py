@@ -168,7 +168,7 @@ class HubSpot:
         limit, most = number(request.query.get("limit", "10"), "limit"), 50 if history else 100
         if not 1 <= limit <= most:
             raise refuse(f"Invalid input: limit must be between 1 and {most}, was {limit}")
-        archived = request.query.get("archived", "false") == "true"
+        archived = request.query.get("archived", "").lower() == "true"
         pool = self._records.archived(kind) if archived else self._records.live(kind)
         after = number(request.query.get("after") or "0", "after")
         rest = [record for record in pool if int(record.record_id) > after]
