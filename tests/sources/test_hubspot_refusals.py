@@ -155,17 +155,22 @@ def test_an_error_inside_a_success_is_an_error(platform, status) -> None:
         pull(platform([Answer(_body("VALIDATION_ERROR"), status=status)]))
 
 
-def test_a_batch_that_failed_for_another_reason_is_tried_again(platform) -> None:
+FAILED = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["501"]}}
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"), [([not_found("7"), FAILED], "INTERNAL_ERROR"), ([], "no reason given")]
+)
+def test_a_batch_that_failed_for_another_reason_is_tried_again(platform, errors, told) -> None:
     portal = Portal(contact("501"))
-    failed = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["501"]}}
 
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("batch/read"):
-            body = {"status": "COMPLETE", "results": [], "errors": [not_found("7"), failed]}
+            body = {"status": "COMPLETE", "results": [], "errors": errors, "numErrors": 1}
             return Answer(body, status=207)
         return portal(asked)
 
-    with pytest.raises(RetriableError, match="INTERNAL_ERROR"):
+    with pytest.raises(RetriableError, match=told):
         pull(platform(answer))
 
 

@@ -76,12 +76,14 @@ def refuse_partial(answer: Mapping[str, Any], where: str) -> int:
     Raises:
         RetriableError: the batch is unfinished, or failed for some inputs for another reason.
     """
-    missing = 0
-    for error in answer.get("errors") or ():
-        kind = f"{_word(error.get('category'))} {_word(error.get('subCategory'))}"
-        if not kind.strip().endswith(_GONE) and not kind.startswith(_GONE):
+    missing, errors = 0, _errors(answer)
+    if answer.get("numErrors") and not errors:
+        errors = [{}]
+    for error in errors:
+        kind = f"{_word(error.get('category'))} {_word(error.get('subCategory'))}".strip()
+        if not kind.endswith(_GONE) and not kind.startswith(_GONE):
             raise RetriableError(
-                f"HubSpot answered only a part of a batch ({kind.strip() or 'no reason given'}).",
+                f"HubSpot answered only a part of a batch ({kind or 'no reason given'}).",
                 where=where,
                 fix="Try again; if it stays so, report it to HubSpot.",
             )
