@@ -243,7 +243,7 @@ def test_a_contact_that_went_between_two_calls_is_told_as_it_was_found(platform,
     told = {row["crm_record_id"] for row in values(batches, "crm_leads")}
     assert {"501", "502"} <= told
     assert {row["crm_record_id"] for row in values(batches, "crm_stages")} == {"501"}
-    assert "1 of the contacts that were asked for are gone" in caplog.text
+    assert "crm: 1 contacts went between two calls" in caplog.text
     assert "jon" not in caplog.text
 
 

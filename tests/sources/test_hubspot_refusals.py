@@ -9,6 +9,7 @@ import pytest
 from tests.sources.conftest import TOKEN, Answer, Asked
 from tests.sources.hubspot_portal import Portal, contact, not_found, pull, values
 from trueline.errors import ConfigurationError, PermanentError, RetriableError
+from trueline.redaction import redact
 from trueline.sources.http import HttpClient, Refusal
 from trueline.sources.hubspot.errors import explain
 from trueline.sources.hubspot.pace import Pace
@@ -73,6 +74,7 @@ def test_each_refusal_has_its_family_and_says_what_to_do(status, body, family, t
     error = explain(Refusal(status, "here", body, None), "my_hubspot")
     assert type(error) is family
     assert told in str(error)
+    assert redact(str(error)) == str(error), "the terminal shows it as it is"
     assert error.fix
     assert "anna" not in str(error)
     if family is ConfigurationError:
@@ -143,9 +145,11 @@ def test_a_missing_scope_for_deals_names_it(platform) -> None:
             return Answer(SCOPES, status=403)
         return portal(asked)
 
+    server = platform(answer)
     with pytest.raises(ConfigurationError) as caught:
-        pull(platform(answer))
+        pull(server)
     assert "crm.objects.deals.read" in str(caught.value)
+    assert not [asked for asked in server.asked if "/contacts/search" in asked.path], "told early"
     assert TOKEN not in str(caught.value)
 
 

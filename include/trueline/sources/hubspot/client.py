@@ -161,7 +161,7 @@ class HubSpotClient:
         }
         answer = self._post(path, body)
         found = self._results(answer, path)
-        self._tell_missing(answer, path, f"of the {kind} that were asked for are gone")
+        refuse_partial(answer, path)
         return found
 
     def contacts_of_deals(self, deals: Sequence[str]) -> dict[str, list[str]]:
@@ -172,7 +172,9 @@ class HubSpotClient:
         while inputs:
             answer = self._post(path, {"inputs": inputs})
             results = self._results(answer, path)
-            self._tell_missing(answer, path, "deals have no contact")
+            lonely = refuse_partial(answer, path)
+            if lonely:
+                log.info("%s: %d deals have no contact", self._name, lonely)
             inputs = []
             for result in results:
                 deal = str(at(result, "from.id"))
@@ -208,11 +210,6 @@ class HubSpotClient:
             where=path,
             fix="Try again; if it stays so, check base_url of the connection.",
         )
-
-    def _tell_missing(self, answer: Any, path: str, what: str) -> None:
-        missing = refuse_partial(answer, path)
-        if missing:
-            log.info("%s: %d %s", self._name, missing, what)
 
 
 def _more(answer: Any, rows: int) -> bool:

@@ -44,7 +44,7 @@ def explain(refusal: Refusal, name: str) -> TruelineError | None:
         )
     if status == 401 or category == "INVALID_AUTHENTICATION":
         return ConfigurationError(
-            f"HubSpot does not accept the token: it was revoked, rotated or mistyped ({told}).",
+            f"HubSpot does not accept the token; it was revoked, rotated or mistyped ({told}).",
             where=refusal.where,
             fix="Copy the current token of the service key or private app in HubSpot "
             f"(Development > Keys, or Legacy apps) into the connection {name!r}.",

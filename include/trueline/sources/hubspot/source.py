@@ -53,7 +53,7 @@ class HubSpotSource:
         self._client = HubSpotClient(settings, connection, progress=Progress(name))
 
     def pull(self, window: Window) -> Iterator[Batch]:
-        """Deleted leads, then leads and stages in parts, then deals.
+        """Deleted deals and leads, then leads and stages in parts, then deals.
 
         The coverage comes with the last batch of leads.
         """
@@ -62,9 +62,12 @@ class HubSpotSource:
         known = compare(self.name, self._names, self._client.property_types())
         self._tell(known)
         is_full = (window.end - window.start).days + 1 > self._settings.full_load_days
-        # The bin comes first: a contact deleted from here on is told by the next window, and none
-        # is told both alive and deleted by one load.
-        yield from self._deleted(None if is_full else (first, before), known.wanted)
+        # The bin comes first: what is deleted from here on is told by the next window, and nothing
+        # is told both alive and deleted by one load. Deals before contacts: a scope that is
+        # missing for them shows before all contacts are read.
+        within = None if is_full else (first, before)
+        yield from self._deleted_deals(within)
+        yield from self._deleted_leads(within, known.wanted)
         history = tuple(
             name
             for name in (
@@ -128,6 +131,9 @@ class HubSpotSource:
                 str(each.get("id")): each
                 for each in self._client.read("contacts", ids, wanted, history)
             }
+            gone = len(set(ids) - set(held))
+            if gone:
+                log.info("%s: %d contacts went between two calls", self.name, gone)
             for contact, contact_id in zip(group, ids, strict=True):
                 now = held.get(contact_id, {})
                 properties = {
@@ -155,7 +161,7 @@ class HubSpotSource:
             extra=records.lead_extra(contact, self._names),
         )
 
-    def _deleted(
+    def _deleted_leads(
         self, within: tuple[datetime, datetime] | None, wanted: Sequence[str]
     ) -> Iterator[Batch]:
         in_bin = (
@@ -197,17 +203,19 @@ class HubSpotSource:
                 found.add(contact, partial(dict, row))
         return Batch("crm_stages", found.records, found.errors)
 
-    def _deals(self, first: datetime, before: datetime, *, is_full: bool) -> Iterator[Batch]:
+    def _deleted_deals(self, within: tuple[datetime, datetime] | None) -> Iterator[Batch]:
         in_bin = (
             deal
             for deal in self._client.listed("deals", DEAL_PROPERTIES, is_archived=True)
-            if is_full or _archived_within(deal, first, before)
+            if within is None or _archived_within(deal, *within)
         )
         for deals in chunks(in_bin, BATCH_RECORDS):
             found = Collected()
             for deal in deals:
                 found.add(deal, partial(records.deal, deal, ()))
             yield Batch("crm_deals", found.records, found.errors)
+
+    def _deals(self, first: datetime, before: datetime, *, is_full: bool) -> Iterator[Batch]:
         if is_full:
             living = self._client.listed("deals", DEAL_PROPERTIES)
         else:
