@@ -98,6 +98,7 @@ class SandboxServer(ThreadingHTTPServer):
                 request.headers,
                 request.body,
                 f"{request.base_url}/{prefix}",
+                request.pairs,
             )
             try:
                 response = platform(inner)
@@ -142,13 +143,15 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._write(as_json({"error": "bad content-length"}, 413))
             return
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         request = Request(
             method=self.command,
             path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            query=dict(pairs),
             headers={key.lower(): value for key, value in self.headers.items()},
             body=self.rfile.read(length),
             base_url=self.server.url,
+            pairs=pairs,
         )
         try:
             response = self.server.answer(request)

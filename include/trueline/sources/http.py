@@ -81,8 +81,8 @@ class HttpClient:
         on_headers: Callable[[Mapping[str, str]], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._on_headers = on_headers
         self._name, self._explain, self._sleep = connection.name, explain, sleep
+        self._on_headers = on_headers
         self._base = (connection.base_url or default_url).rstrip("/")
         if not self._base.startswith(("http://", "https://")):
             raise ConfigurationError(

@@ -126,23 +126,30 @@ class HubSpotProperties(_Settings):
     consent_ad_user_data: PropertyName = "consent_ad_user_data"
     is_test: PropertyName = "is_test_contact"
     merged_ids: PropertyName = "hs_merged_object_ids"
+    merged_ids_with_time: PropertyName = "hs_calculated_merged_vids"
 
 
 class HubSpotSettings(_Settings):
     """HubSpot contacts, their stage history and deals.
 
     Attributes:
-        overlap_minutes: The search index lags behind; minutes before the window asked for again.
+        overlap_minutes: The search index lags behind; minutes before the window asked for again,
+            and minutes before now that are not yet called complete.
+        full_load_days: A window of more days reads HubSpot's whole list instead of searching for
+            what changed: the bin tells deletions of the last 90 days only, so beyond that nothing
+            but a list is whole.
         disqualified_stages: Lead statuses that the disqualification reason belongs to.
         properties: Names of the contact properties.
+        api_version: ``v3``, or a dated one such as ``2026-03``.
     """
 
     type: Literal["hubspot"]
     connection: str = "trueline_hubspot"
     overlap_minutes: int = Field(default=15, ge=0, le=7 * 24 * 60)
+    full_load_days: int = Field(default=90, ge=1, le=3660)
     disqualified_stages: tuple[str, ...] = ("UNQUALIFIED", "BAD_TIMING")
     properties: HubSpotProperties = HubSpotProperties()
-    api_version: str = Field(default="v3", pattern=r"^v[0-9]+$")
+    api_version: str = Field(default="v3", pattern=r"^(v3|20[0-9]{2}-[0-9]{2})$")
 
 
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
