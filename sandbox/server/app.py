@@ -14,6 +14,7 @@ from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
 from sandbox.server.site_tag import SiteTag
+from sandbox.server.tokens import TOKENS, answer_token
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
@@ -85,6 +86,13 @@ class SandboxServer(ThreadingHTTPServer):
             if request.method == "DELETE":
                 self.log.clear()
             return as_json(self.log.as_dict())
+        if prefix == "__tokens" and request.method == "DELETE":
+            TOKENS.expire()
+            return as_json({"expired": True})
+        token = answer_token(request)
+        if token is not None:
+            self.log.add(f"/{prefix}", request.method, request.path, token.status)
+            return token
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)

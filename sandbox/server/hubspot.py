@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.server.hubspot_records import CONTACT_PROPERTIES, DEAL_PROPERTIES, Record, Records
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
 SEARCH = re.compile(r"/crm/v3/objects/(contacts|deals)/search")
@@ -70,7 +71,7 @@ class HubSpot:
         Raises:
             RefusedError: with HubSpot's error body.
         """
-        if request.bearer() != TOKEN:
+        if not TOKENS.accepts(request.bearer()):
             raise refuse(
                 "Authentication credentials not found. This API supports OAuth 2.0 "
                 "authentication and you can find more details at "

@@ -16,7 +16,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 from sandbox.world.claims import META_CUSTOM, META_FORM, META_PIXEL
 from sandbox.world.company import COMPANY, CURRENCY, META_ACCOUNT, SOURCES
@@ -82,7 +83,7 @@ class Meta:
             RefusedError: with Meta's error body.
         """
         token = request.query.get("access_token") or request.bearer()
-        if token != TOKEN:
+        if not TOKENS.accepts(token):
             text = (
                 "Invalid OAuth access token - Cannot parse access token"
                 if token
