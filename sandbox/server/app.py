@@ -14,7 +14,7 @@ from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
 from sandbox.server.site_tag import SiteTag
-from sandbox.server.tokens import TOKENS, answer_token
+from sandbox.server.tokens import TOKENS, answer_token, no_such_path
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
@@ -69,6 +69,8 @@ class SandboxServer(ThreadingHTTPServer):
             "meta-ads": Meta(world).answer,
             "hubspot": HubSpot(world).answer,
             "site-tag": SiteTag(world).answer,
+            "google-oauth": no_such_path,
+            "salesforce": no_such_path,
         }
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -89,10 +91,6 @@ class SandboxServer(ThreadingHTTPServer):
         if prefix == "__tokens" and request.method == "DELETE":
             TOKENS.expire()
             return as_json({"expired": True})
-        token = answer_token(request)
-        if token is not None:
-            self.log.add(f"/{prefix}", request.method, request.path, token.status)
-            return token
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)
@@ -106,7 +104,7 @@ class SandboxServer(ThreadingHTTPServer):
                 f"{request.base_url}/{prefix}",
             )
             try:
-                response = platform(inner)
+                response = answer_token(request) or platform(inner)
             except RefusedError as refused:
                 response = refused.response
         self.log.add(f"/{prefix}", request.method, request.path, response.status)

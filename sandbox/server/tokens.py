@@ -104,6 +104,11 @@ def answer_token(request: Request) -> Response | None:
         return refused.response
 
 
+def no_such_path(request: Request) -> Response:
+    """The answer of a server that has a token endpoint and nothing else."""
+    return as_json({"error": "not_found"}, 404)
+
+
 def _refuse(code: str, described: str, status: int = 400) -> RefusedError:
     return RefusedError(as_json({"error": code, "error_description": described}, status))
 

@@ -98,6 +98,19 @@ class HttpClient:
             {"User-Agent": "trueline", "Accept": "application/json", **(headers or {})}
         )
 
+    @property
+    def credential(self) -> Credential:
+        """What the calls are made with."""
+        return self._credential
+
+    def reach(self) -> None:
+        """Ask for the bare address, once; any answer will do.
+
+        Raises:
+            RetriableError, ConfigurationError: nothing answers there.
+        """
+        self._send("GET", "", time.monotonic() + READ_SECONDS).close()
+
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET; see :meth:`_json` for errors."""
         return self._json("GET", path, params=params)
