@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from airflow.sdk import BaseHook
@@ -41,14 +42,17 @@ class TruelineHook(BaseHook):
         from trueline.sources.access import ACCESS
 
         try:
-            results = list(ACCESS[self.source_type](self.get_conn()))
+            # The passing name would only puzzle the reader of a message.
+            connection = replace(self.get_conn(), name=self.conn_type)
+            results = list(ACCESS[self.source_type](connection))
         except TruelineError as error:
             return False, redact(str(error))
-        last = results[-1]
-        told = f"{last.what}: {last.told}"
-        if last.state == "failed":
-            return False, redact(f"{told} What to do: {last.fix}")
-        return True, redact(f"{told}. trueline check --source tries accounts and fields as well.")
+        failed = [result for result in results if result.state == "failed"]
+        if failed:
+            (first, *_) = failed
+            return False, redact(f"{first.what}: {first.told} What to do: {first.fix}")
+        told = "; ".join(f"{result.what}: {result.told}" for result in results)
+        return True, redact(f"{told}. (trueline check --source tries accounts and fields as well.)")
 
 
 class GoogleAdsHook(TruelineHook):

@@ -15,6 +15,7 @@ from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
 from sandbox.server.site_tag import SiteTag
 from sandbox.server.tokens import TOKENS, answer_token, no_such_path
+from sandbox.server.whoami import answer_whoami
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
@@ -104,7 +105,9 @@ class SandboxServer(ThreadingHTTPServer):
                 f"{request.base_url}/{prefix}",
             )
             try:
-                response = answer_token(request) or platform(inner)
+                response = (
+                    answer_token(request) or answer_whoami(request, self.world) or platform(inner)
+                )
             except RefusedError as refused:
                 response = refused.response
         self.log.add(f"/{prefix}", request.method, request.path, response.status)

@@ -188,6 +188,7 @@ class GoogleAds:
             "customer.descriptive_name": COMPANY,
             "customer.resource_name": ACCOUNT,
             "customer.status": "ENABLED",
+            "customer.manager": False,
         }
 
     def _customer(self, query: gaql.Query, first: Any, last: Any) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-client-secret"
 REFRESH_TOKEN = "sandbox-refresh-token"
+HUBSPOT_PORTAL = 4321567
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/adwords"
 HUBSPOT_SCOPES = ["oauth", "crm.objects.contacts.read", "crm.objects.deals.read"]
 ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -184,7 +185,7 @@ def _hubspot(request: Request, form: Form) -> Response:
             "token_type": "bearer",
             "refresh_token": kept,
             "access_token": token,
-            "hub_id": 4321567,
+            "hub_id": HUBSPOT_PORTAL,
             "scopes": HUBSPOT_SCOPES,
             "expires_in": int(seconds),
         }

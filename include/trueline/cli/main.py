@@ -15,6 +15,7 @@ import typer
 from trueline import __version__
 from trueline.cli import check_verb, cost_verb, move_verb, sql_verbs
 from trueline.cli.output import Format, emit
+from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.redaction import RedactingFilter, redact
 from trueline.settings.profile import Profile, load_profile
@@ -43,9 +44,8 @@ FormatOption = Annotated[Format, typer.Option("--format", help="table for people
 def main() -> None:
     """Run the command line; errors are sentences, never traces."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its standalone mode, click returns a verb's exit code instead of raising it.
+        sys.exit(app(standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
     except TruelineError as error:
@@ -107,9 +107,10 @@ def run(
             typer.echo(f"{step}: {told}")
 
     for name in source or chosen.sources:
-        summary = pipeline.ingest(
-            chosen, name, window, connection=_connection(chosen, name), run_label="cli"
-        )
+        with progress_shown(f"{name}: {window}"):
+            summary = pipeline.ingest(
+                chosen, name, window, connection=_connection(chosen, name), run_label="cli"
+            )
         done(f"ingest {name}", summary.as_dict())
     done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
     built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")
