@@ -29,7 +29,7 @@ class Connection:
     base_url: str = ""
     token: str = field(default="", repr=False)
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
-    token_folder: Path | None = None
+    token_folder: Path | None = field(default=None, repr=False)
 
 
 def connection_from_env(name: str, token_folder: Path | None = None) -> Connection:

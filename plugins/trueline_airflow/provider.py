@@ -66,7 +66,7 @@ def get_provider_info() -> dict[str, Any]:
                 host=("API address", "leave empty for https://api.hubapi.com"),
                 fields={
                     "token": _secret(
-                        "Access token", "First way in: the token of a private app. Never expires."
+                        "Access token", "First way in: a service key, or a private app's token."
                     ),
                     **_refresh_token("Second way in: an app with OAuth."),
                     "token_url": _text("Token address", "Leave empty for HubSpot's own."),

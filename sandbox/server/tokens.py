@@ -23,6 +23,7 @@ CLIENT_SECRET = "sandbox-client-secret"
 REFRESH_TOKEN = "sandbox-refresh-token"
 HUBSPOT_PORTAL = 4321567
 GOOGLE_SCOPE = "https://www.googleapis.com/auth/adwords"
+GOOGLE_ENDPOINT = "https://oauth2.googleapis.com/token"
 HUBSPOT_SCOPES = ["oauth", "crm.objects.contacts.read", "crm.objects.deals.read"]
 ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 Form = dict[str, str]
@@ -140,7 +141,8 @@ def _google(request: Request, form: Form) -> Response:
 
 def _check_assertion(form: Form, request: Request) -> None:
     claims = _claims(form.get("assertion", ""))
-    if claims.get("aud") != f"{request.base_url}{request.path}":
+    # Google's own library always names Google's endpoint, whatever the key says of it.
+    if claims.get("aud") not in (GOOGLE_ENDPOINT, f"{request.base_url}{request.path}"):
         raise _refuse("invalid_grant", "Invalid JWT: Failed audience check.")
     if claims.get("scope") != GOOGLE_SCOPE:
         raise _refuse("invalid_scope", "Invalid OAuth scope or ID token audience provided.")

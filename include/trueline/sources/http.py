@@ -109,7 +109,7 @@ class HttpClient:
         Raises:
             RetriableError, ConfigurationError: nothing answers there.
         """
-        self._send("GET", "", time.monotonic() + READ_SECONDS).close()
+        self._send("GET", "/", time.monotonic() + READ_SECONDS).close()
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET; see :meth:`_json` for errors."""
