@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection as AirflowConnection
 
 
-#: Fields that may be shown; every other one is masked wherever Airflow writes a log.
-_SHOWN = frozenset({"client_id", "token_url", "audience", "service_account_file"})
+#: Masked wherever Airflow writes a log; it knows some of these names itself, not all.
+_SECRETS = ("client_secret", "refresh_token", "private_key", "service_account", "developer_token")
 
 
 def connection_from_airflow(name: str, token_folder: Path | None = None) -> Connection:
@@ -34,7 +34,7 @@ def connection_from_airflow(name: str, token_folder: Path | None = None) -> Conn
         raise no_connection(name) from None
     fields = as_fields(found.extra_dejson)
     token = fields.pop("token", "") or found.password or ""
-    for secret in (token, *(value for key, value in fields.items() if key not in _SHOWN)):
+    for secret in (token, *(fields.get(name) for name in _SECRETS)):
         if secret:
             mask_secret(secret)
     return Connection(

@@ -14,7 +14,7 @@ from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
 from sandbox.server.site_tag import SiteTag
-from sandbox.server.tokens import TOKENS, answer_token, no_such_path
+from sandbox.server.tokens import answer_token, control_tokens, no_such_path
 from sandbox.server.whoami import answer_whoami
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
@@ -89,9 +89,8 @@ class SandboxServer(ThreadingHTTPServer):
             if request.method == "DELETE":
                 self.log.clear()
             return as_json(self.log.as_dict())
-        if prefix == "__tokens" and request.method == "DELETE":
-            TOKENS.expire()
-            return as_json({"expired": True})
+        if prefix == "__tokens":
+            return control_tokens(request)
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)

@@ -106,6 +106,30 @@ def answer_token(request: Request) -> Response | None:
         return refused.response
 
 
+def control_tokens(request: Request) -> Response:
+    """``GET`` tells, ``DELETE`` makes everything as on the first day, ``POST`` changes.
+
+    A body of ``POST``: ``{"lifetime_seconds": 20}``, ``{"rotates": true}``, ``{"expire": true}``
+    ends the tokens, ``{"revoke": true}`` the grant as well.
+    """
+    if request.method == "DELETE":
+        TOKENS.reset()
+    elif request.method == "POST":
+        asked = request.json() or {}
+        TOKENS.lifetime_seconds = asked.get("lifetime_seconds", TOKENS.lifetime_seconds)
+        TOKENS.rotates = asked.get("rotates", TOKENS.rotates)
+        if asked.get("expire"):
+            TOKENS.expire()
+        if asked.get("revoke"):
+            TOKENS.revoke()
+    told = {
+        "issued": TOKENS.issued,
+        "lifetime_seconds": TOKENS.lifetime_seconds,
+        "rotates": TOKENS.rotates,
+    }
+    return as_json(told)
+
+
 def no_such_path(request: Request) -> Response:
     """The answer of a server that has a token endpoint and nothing else."""
     return as_json({"error": "not_found"}, 404)

@@ -191,6 +191,38 @@ def test_a_service_account_that_google_refuses_is_a_matter_for_a_person(
         credential_of(Connection("c", "", "", extra)).token()
 
 
+def test_the_machines_own_credentials_are_asked_for_the_scope_of_google_ads(
+    sandbox_url: str, tmp_path: Path, private_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "adc.json"
+    key.write_text(service_account(sandbox_url, private_key))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    own = Connection(
+        "c", f"{sandbox_url}/google-ads", "", {"application_default": "true"}, tmp_path
+    )
+    assert HttpClient(own).get_json("v26/customers:listAccessibleCustomers")
+    assert list(tmp_path.iterdir()) == [key]
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "gone.json"))
+    with pytest.raises(ConfigurationError, match="no Google credentials of its own"):
+        credential_of(own).token()
+
+
+def test_a_rotated_refresh_token_that_is_used_again_ends_the_grant(
+    sandbox_url: str, tmp_path: Path
+) -> None:
+    TOKENS.rotates = True
+    url = f"{sandbox_url}/salesforce/services/oauth2/token"
+    connection = Connection("c", "", "", {**PERSON, "token_url": url}, tmp_path / "one")
+    first = credential_of(connection)
+    assert first.token()
+    assert first.renew()
+    elsewhere = Connection("c", "", "", {**PERSON, "token_url": url}, tmp_path / "another")
+    with pytest.raises(ConfigurationError, match="revoked or has expired"):
+        credential_of(elsewhere).token()
+    with pytest.raises(ConfigurationError, match="revoked or has expired"):
+        first.renew()
+
+
 def test_without_a_folder_a_token_is_kept_in_this_process_alone(server: TokenServer) -> None:
     connection = Connection("c", server.url, "", server.connection(Path("/")).extra)
     credential = credential_of(connection)
