@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from trueline.cli.output import Format, emit
+from trueline.cli.output import Format, emit, printable
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.settings.profile import Profile, load_profile
 from trueline.sources.checks import CheckResult
@@ -139,6 +139,6 @@ def _lines(profile: Profile, name: str) -> Iterator[CheckResult]:
 
 def _print(result: CheckResult) -> None:
     mark, colour = _MARKS[result.state]
-    typer.echo(f"  {typer.style(mark, fg=colour)} {result.what}: {result.told}")
+    typer.echo(f"  {typer.style(mark, fg=colour)} {result.what}: {printable(result.told)}")
     if result.fix:
         typer.echo(f"    What to do: {result.fix}")

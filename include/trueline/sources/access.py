@@ -116,7 +116,7 @@ def _accepted(
     try:
         http = HttpClient(connection, default_url=default_url, explain=explain)
     except TruelineError as error:
-        yield failure("connection", error)
+        yield failure("fields", error)
         return False
     steps: list[Callable[[], CheckResult | None]] = [
         lambda: address_answers(connection, default_url),
