@@ -15,6 +15,8 @@ from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
 from sandbox.server.salesforce import Salesforce
 from sandbox.server.site_tag import SiteTag
+from sandbox.server.tokens import answer_token, control_tokens, no_such_path
+from sandbox.server.whoami import answer_whoami
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
@@ -70,6 +72,7 @@ class SandboxServer(ThreadingHTTPServer):
             "hubspot": HubSpot(world).answer,
             "salesforce": Salesforce(world).answer,
             "site-tag": SiteTag(world).answer,
+            "google-oauth": no_such_path,
         }
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -87,6 +90,8 @@ class SandboxServer(ThreadingHTTPServer):
             if request.method == "DELETE":
                 self.log.clear()
             return as_json(self.log.as_dict())
+        if prefix == "__tokens":
+            return control_tokens(request)
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)
@@ -101,7 +106,9 @@ class SandboxServer(ThreadingHTTPServer):
                 request.pairs,
             )
             try:
-                response = platform(inner)
+                response = (
+                    answer_token(request) or answer_whoami(request, self.world) or platform(inner)
+                )
             except RefusedError as refused:
                 response = refused.response
         self.log.add(f"/{prefix}", request.method, request.path, response.status)

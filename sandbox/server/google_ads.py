@@ -15,7 +15,8 @@ from typing import Any
 
 from sandbox.server import gaql
 from sandbox.server.google_fields import ACTION, Row, camel_path, check, shape
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 from sandbox.world.company import (
     COMPANY,
@@ -108,7 +109,7 @@ class GoogleAds:
                 "UNSUPPORTED_VERSION",
                 f"Version v{found[1]} is deprecated. Requests to this version will be blocked.",
             )
-        if request.bearer() != TOKEN:
+        if not TOKENS.accepts(request.bearer()):
             raise refuse(
                 401,
                 "authenticationError",
@@ -187,6 +188,7 @@ class GoogleAds:
             "customer.descriptive_name": COMPANY,
             "customer.resource_name": ACCOUNT,
             "customer.status": "ENABLED",
+            "customer.manager": False,
         }
 
     def _customer(self, query: gaql.Query, first: Any, last: Any) -> Iterator[Row]:

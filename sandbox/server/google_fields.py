@@ -24,6 +24,7 @@ CUSTOMER = {
     "customer.descriptive_name",
     "customer.resource_name",
     "customer.status",
+    "customer.manager",
 }
 CAMPAIGN = {
     "campaign.id",

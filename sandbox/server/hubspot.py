@@ -25,6 +25,7 @@ from sandbox.server.hubspot_search import (
     number,
     refuse,
 )
+from sandbox.server.tokens import TOKENS
 from sandbox.server.wire import TOKEN, Request, Response, as_json
 from sandbox.world import World
 
@@ -91,7 +92,8 @@ class HubSpot:
         Raises:
             RefusedError: with HubSpot's error body.
         """
-        if request.bearer() not in (TOKEN, TOKEN_WITHOUT_DEALS):
+        token = request.bearer()
+        if not TOKENS.accepts(token) and token != TOKEN_WITHOUT_DEALS:
             raise refuse(
                 "Authentication credentials not found. This API supports OAuth 2.0 "
                 "authentication and you can find more details at "

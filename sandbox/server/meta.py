@@ -11,7 +11,8 @@ from typing import Any
 from sandbox.server.meta_insights import Insights, question
 from sandbox.server.meta_reports import ReportRuns
 from sandbox.server.meta_wire import bad, error, listed, not_there, page, params
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 from sandbox.world.company import COMPANY, CURRENCY, META_ACCOUNT
 
@@ -160,7 +161,7 @@ class Meta:
 
 
 def _check_token(token: str) -> None:
-    if token == TOKEN:
+    if TOKENS.accepts(token):
         return
     if not token:
         raise RefusedError(error(400, 104, "An access token is required to request this resource."))

@@ -20,7 +20,8 @@ from typing import Any
 
 from sandbox.server.salesforce_records import FIELDS, SETUP, Row, full_id, org_of
 from sandbox.server.salesforce_soql import Select, Soql, SoqlError, columns_of_bulk
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
 NEWEST, OLDEST, OLDEST_EVER = 68, 31, 7
@@ -73,7 +74,7 @@ class Salesforce:
         with self._lock:
             if request.path.rstrip("/") == "/services/data" and request.method == "GET":
                 return as_json([_version(number) for number in range(OLDEST, NEWEST + 1)])
-            if request.bearer() != TOKEN:
+            if not TOKENS.accepts(request.bearer()):
                 raise refuse("INVALID_SESSION_ID", "Session expired or invalid", 401)
             self._calls += 1
             found = VERSION.fullmatch(request.path)

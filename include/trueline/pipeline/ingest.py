@@ -183,11 +183,11 @@ def _told(summary: IngestSummary) -> IngestSummary:
             load.rows_quarantined,
             f" ({load.reason})" if load.reason else "",
         )
-        if load.new_columns:
+        if load.drift:
             log.warning(
-                "%s has columns that are new and stay in _extra: %s",
+                "%s has changed its shape; what is new stays in _extra: %s",
                 load.file_name or load.table_name,
-                load.new_columns,
+                load.drift,
             )
         if load.status == "held":
             log.warning(

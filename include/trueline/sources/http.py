@@ -25,6 +25,8 @@ from tenacity.stop import stop_base
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
 from trueline.redaction import redact
+from trueline.sources.auth.credential import Credential, credential_of
+from trueline.sources.auth.endpoint import LOOPBACK
 from trueline.windows import utc_now
 
 ATTEMPTS = 4
@@ -34,7 +36,6 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MAX_BODY_BYTES = 256 * 1024 * 1024
 _CHUNK = 1 << 16
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class HttpClient:
     """JSON calls and downloads below one connection's address.
 
     Args:
-        connection: Address, token and name; the token goes into the Authorization header only.
+        connection: Address, credential and name; the token goes into the Authorization header
+            only. One that the server no longer accepts is renewed once, and the call repeated.
         default_url: The vendor's address where the connection has none.
         headers: More headers for every call.
         explain: Reads the platform's own error bodies.
@@ -83,7 +85,9 @@ class HttpClient:
     ) -> None:
         self._name, self._explain, self._sleep = connection.name, explain, sleep
         self._on_headers = on_headers
+        self._credential = credential_of(connection, default_url)
         self._base = (connection.base_url or default_url).rstrip("/")
+        self._base = self._credential.address(self._base).rstrip("/")
         if not self._base.startswith(("http://", "https://")):
             raise ConfigurationError(
                 f"The connection {connection.name!r} has no web address.",
@@ -91,11 +95,24 @@ class HttpClient:
             )
         self._session = requests.Session()
         # A proxy of the company is for the outside world, not for this machine.
-        self._session.trust_env = urlsplit(self._base).hostname not in _LOOPBACK
-        self._session.auth = _Bearer(connection.token)
+        self._session.trust_env = urlsplit(self._base).hostname not in LOOPBACK
+        self._session.auth = _Bearer(self._credential)
         self._session.headers.update(
             {"User-Agent": "trueline", "Accept": "application/json", **(headers or {})}
         )
+
+    @property
+    def credential(self) -> Credential:
+        """What the calls are made with."""
+        return self._credential
+
+    def reach(self) -> None:
+        """Ask for the bare address, once; any answer will do.
+
+        Raises:
+            RetriableError, ConfigurationError: nothing answers there.
+        """
+        self._send("GET", "/", time.monotonic() + READ_SECONDS).close()
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET; see :meth:`_json` for errors."""
@@ -201,7 +218,15 @@ class HttpClient:
     def _where(self, method: str, path: str) -> str:
         return redact(f"{self._name} {method} {path.partition('?')[0]}")
 
-    def _send(
+    def _send(self, method: str, path: str, deadline: float, **options: Any) -> requests.Response:
+        """One call; ``options`` as for :meth:`_send_once`."""
+        response = self._send_once(method, path, deadline, **options)
+        if response.status_code == 401 and self._credential.renew():
+            response.close()
+            response = self._send_once(method, path, deadline, **options)
+        return response
+
+    def _send_once(
         self,
         method: str,
         path: str,
@@ -313,12 +338,13 @@ class HttpClient:
 class _Bearer(AuthBase):
     """The token as a header; set even without one, or ~/.netrc would put its own there."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        token = self._credential.token()
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
         return request
 
 

@@ -15,7 +15,7 @@ from trueline.progress import Progress
 from trueline.sources.collect import at
 from trueline.sources.http import HttpClient
 from trueline.sources.salesforce import constants
-from trueline.sources.salesforce.errors import explain, of_failed_job
+from trueline.sources.salesforce.errors import NothingThereError, explain, of_failed_job
 from trueline.sources.salesforce.results import Page, parse
 from trueline.sources.settings import SalesforceSettings
 
@@ -70,6 +70,23 @@ class SalesforceClient:
         if not isinstance(fields, list):
             raise self._strange("description of an object", path)
         return fields
+
+    def tracks(self, field: str) -> bool:
+        """Whether Salesforce keeps the history of a field of Lead.
+
+        Raises:
+            ConfigurationError, PermanentError: it does not say.
+        """
+        try:
+            self.describe("LeadHistory")
+            found = self.query(
+                "SELECT IsFieldHistoryTracked FROM FieldDefinition "
+                "WHERE EntityDefinition.QualifiedApiName = 'Lead' "
+                f"AND QualifiedApiName = '{field}'"
+            )
+        except NothingThereError:
+            return False
+        return not found or found[0].get("IsFieldHistoryTracked") is True
 
     def query(self, soql: str) -> list[Mapping[str, Any]]:
         """The rows of a query with a handful of rows."""

@@ -24,7 +24,6 @@ from trueline.sources.salesforce.constants import (
     CURRENCY_FIELD,
     HISTORY_COLUMNS,
 )
-from trueline.sources.salesforce.errors import NothingThereError
 from trueline.sources.salesforce.fields import Columns, deal_columns, lead_columns
 from trueline.sources.salesforce.history import StatusHistory
 from trueline.sources.salesforce.results import Page
@@ -83,14 +82,7 @@ class SalesforceSource:
     def _is_tracked(self, status: str) -> bool:
         """Whether Salesforce keeps the history of the status."""
         try:
-            self._client.describe("LeadHistory")
-            found = self._client.query(
-                "SELECT IsFieldHistoryTracked FROM FieldDefinition "
-                "WHERE EntityDefinition.QualifiedApiName = 'Lead' "
-                f"AND QualifiedApiName = '{status}'"
-            )
-        except NothingThereError:
-            found = [{"IsFieldHistoryTracked": False}]
+            is_tracked = self._client.tracks(status)
         except (ConfigurationError, PermanentError) as refused:
             log.warning(
                 "Salesforce does not say whether it keeps the history of Lead.%s: %s Taken as so.",
@@ -98,15 +90,14 @@ class SalesforceSource:
                 refused.what,
             )
             return True
-        if found and found[0].get("IsFieldHistoryTracked") is not True:
+        if not is_tracked:
             log.warning(
                 "Salesforce keeps no history of Lead.%s: each pull tells the status of the day, "
                 "dated by the lead's last change. Setup, Object Manager, Lead, Fields, Set "
                 "History Tracking switches it on; the past does not come back.",
                 status,
             )
-            return False
-        return True
+        return is_tracked
 
     def _read_history(
         self,
