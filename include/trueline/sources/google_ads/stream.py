@@ -51,6 +51,8 @@ def elements(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 del text[:place]
                 place = 0
             is_over = depth <= 0
+            if is_over and (depth < 0 or mark != (b"]" if floor else b"}")):
+                raise BrokenStreamError("its brackets do not match")
         if len(text) > MAX_ELEMENT_BYTES:
             raise BrokenStreamError(f"one element is larger than {MAX_ELEMENT_BYTES >> 20} MB")
     if not is_over:
