@@ -153,7 +153,7 @@ def _parsed(part: bytes) -> Mapping[str, Any]:
 
 def _results(part: Mapping[str, Any]) -> list[Row]:
     results = part.get("results")
-    return [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
+    return [row for row in results if isinstance(row, dict)] if isinstance(results, list) else []
 
 
 def _status(part: Mapping[str, Any]) -> int:

@@ -69,7 +69,7 @@ def parts(
 def _unasked(row: Row, asked: frozenset[tuple[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for resource, told in row.items():
-        if not isinstance(told, Mapping):
+        if not isinstance(told, dict):
             found[resource] = told
             continue
         for name, value in told.items():
