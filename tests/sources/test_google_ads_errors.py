@@ -64,6 +64,7 @@ def _first_fails(play: Any, tmp_path: Any, answer: Answer, at: str = "customer")
         (refused(400, "newError", "OF_NEXT_YEAR"), PermanentError, "newError OF_NEXT_YEAR"),
         (refused(400, "queryError", "UNRECOGNIZED_FIELD"), PermanentError, "As Google words it"),
         (Answer({"error": {"code": 503, "message": "x"}}, 503), RetriableError, "HTTP 503"),
+        (Answer(b"<html>no</html>", 403), ConfigurationError, "HTTP 403"),
         (Answer(b"<html>busy</html>", 502), RetriableError, "HTTP 502"),
         (Answer(b"<html>log in</html>"), RetriableError, "a web page"),
         (Answer(b"hello"), RetriableError, "no JSON"),

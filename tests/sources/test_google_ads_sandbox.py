@@ -1,4 +1,4 @@
-"""The Google Ads source against the sandbox: accounts below a manager, and the world's own claims."""
+"""The Google Ads source against the sandbox: accounts below a manager, and the world's claims."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def explain(refusal: Refusal, connection: str) -> TruelineError | None:
     told = at(body, "error.details")
     details = [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
     failures = list(_failures(details))
-    delay = _delay(details, failures) or refusal.delay
+    delay = max(_delay(details, failures) or 0.0, refusal.delay or 0.0) or None
     where = _with_request_id(refusal.where, details)
     if not failures:
         return _without_failure(refusal, details, delay, where, connection)
@@ -69,9 +69,8 @@ def _pause(
         )
     if code in DAILY_QUOTA:
         delay = max(delay or 0.0, DAILY_QUOTA_DELAY_SECONDS)
-    quota = at(failure, "details.quotaErrorDetails") or {}
-    name = redact(str(quota.get("rateName") or ""))[:100]
-    scope = quota.get("rateScope")
+    name = redact(str(at(failure, "details.quotaErrorDetails.rateName") or ""))[:100]
+    scope = at(failure, "details.quotaErrorDetails.rateScope")
     whole = scope == "DEVELOPER" or (code in DAILY_QUOTA and scope != "ACCOUNT")
     kind = QuotaSpentError if whole else RetriableError
     return kind(
@@ -174,6 +173,13 @@ def _without_failure(
             f"Google does not accept the credential: {reason or 'HTTP 401'}.",
             where=where,
             fix=_way_in(reason) if reason else f"Renew the token of the connection {connection!r}.",
+        )
+    if status == 403:
+        return AccountRefusedError(
+            "Access to this account is denied (HTTP 403), and nobody says why.",
+            where=where,
+            fix="Check that the credential's owner may read the account, and whether a proxy "
+            "answers in Google's place.",
         )
     if status == 429 or status >= 500:
         return RetriableError(
