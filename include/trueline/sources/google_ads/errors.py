@@ -203,10 +203,12 @@ def _switched_off(how: str, where: str) -> ConfigurationError:
 
 _WAYS_IN = {
     "CLOUD_PROJECT_NOT_APPROVED_FOR_PRODUCTION": "Apply for an access level of the Cloud project "
-    "(Google Ads API Center): so far it may only ask test accounts.",
+    "(Google Ads API Overview page of the Cloud console): so far it may only ask test accounts.",
     "SERVICE_DISABLED": "Switch the Google Ads API on in the Cloud project of the credential.",
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": "Make the credential anew with the scope "
     "https://www.googleapis.com/auth/adwords.",
+    "TWO_STEP_VERIFICATION_NOT_ENROLLED": "The credential's owner has to switch two-step "
+    "verification on in the Google account.",
     "NOT_ADS_USER": "Invite the credential's owner as a user of the Google Ads account.",
     "INVALID_LOGIN_CUSTOMER_ID": "Check login_customer_id: the ten digits of a manager account.",
 }
