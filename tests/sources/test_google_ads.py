@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,8 +22,9 @@ from tests.sources.google_ads_script import (
     values,
 )
 from trueline.errors import ConfigurationError, PermanentError
+from trueline.progress import Progress
 from trueline.sources.base import Batch
-from trueline.sources.google_ads import parts
+from trueline.sources.google_ads import parts, source
 from trueline.sources.google_ads.fetch import months_before
 from trueline.sources.settings import GoogleAdsSettings
 from trueline.windows import Window
@@ -338,6 +340,14 @@ def test_an_account_without_currency_or_time_zone_fails_alone(play, tmp_path, to
     assert "no currency or no known time zone" in str(failures(found)["5555555555"])
     assert tables(found, "5555555555") == []
     assert tables(found, ACCOUNT) == ALL
+
+
+def test_a_long_pull_says_where_it_is(play, tmp_path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(source, "Progress", partial(Progress, every_seconds=0.0))
+    caplog.set_level("INFO", logger="trueline.progress")
+    pull(play(Script()), tmp_path, DAY)
+    assert f"tested: account {ACCOUNT}, delivery, page 1" in caplog.messages
+    assert f"tested: account {ACCOUNT}, pixel_claims, 2 rows" in caplog.messages
 
 
 def test_settings_name_accounts_or_a_manager() -> None:
