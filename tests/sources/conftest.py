@@ -117,6 +117,24 @@ def platform() -> Iterator[Callable[..., Platform]]:
 
 
 @pytest.fixture(scope="session")
+def stage() -> Iterator[Platform]:
+    server = Platform([])
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def play(stage: Platform) -> Callable[..., Platform]:
+    """As ``platform``, on one server for all tests: each call gives it a new script."""
+
+    def start(answers: list[Answer] | Callable[[Asked], Answer]) -> Platform:
+        stage.asked, stage.answers = [], answers
+        return stage
+
+    return start
+
+
+@pytest.fixture(scope="session")
 def world() -> World:
     return World.make(7, last_day=LAST_DAY, days=31, size=0.2)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -153,6 +153,28 @@ class HttpClient:
                     self._refuse(response, path, "GET", deadline)
                 content = b"".join(self._chunks(response, path, "GET", deadline))
                 return response.headers, content
+
+        return self._retried(call)
+
+    def post_streamed(
+        self, path: str, body: Any, read: Callable[[Iterator[bytes]], Answer]
+    ) -> Answer:
+        """POST whose answer is read piece by piece, for answers that memory cannot hold.
+
+        Args:
+            read: Gets the body's pieces as they come; a further try calls it anew.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call, and what ``read``
+                raises.
+        """
+
+        def call(deadline: float) -> Answer:
+            response = self._send("POST", path, deadline, body=body)
+            with response:
+                if response.status_code != 200:
+                    self._refuse(response, path, "POST", deadline)
+                return read(self._chunks(response, path, "POST", deadline=None))
 
         return self._retried(call)
 

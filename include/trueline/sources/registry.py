@@ -64,7 +64,7 @@ def build_source(
     if isinstance(settings, GoogleAdsSettings):
         from trueline.sources.google_ads.source import GoogleAdsSource
 
-        return GoogleAdsSource(name, settings, connection=connection, now=now)
+        return GoogleAdsSource(name, settings, connection=connection, workdir=workdir, now=now)
     if isinstance(settings, MetaAdsSettings):
         from trueline.sources.meta_ads.source import MetaAdsSource
 

@@ -47,10 +47,12 @@ class ReportSettings(_Settings):
 
 
 class GoogleAdsSettings(ReportSettings):
-    """Google Ads: delivery, claims by conversion date, click ids.
+    """Google Ads: delivery, claims by the day of the click and of the conversion, click ids.
 
     Attributes:
         login_customer_id: The manager account that the accounts are reached through, if any.
+        accounts: May be left out where ``login_customer_id`` is given: every enabled account below
+            that manager is pulled then, new ones too.
         repull_days: Google credits a conversion for weeks after the click (default window 30 days).
         click_view_days: Click ids come late; days before the window that are asked for again.
     """
@@ -58,10 +60,18 @@ class GoogleAdsSettings(ReportSettings):
     type: Literal["google_ads"]
     connection: str = "trueline_google_ads"
     login_customer_id: AccountId | None = None
-    accounts: tuple[AccountId, ...] = Field(min_length=1)
+    accounts: tuple[AccountId, ...] = ()
     repull_days: int = Field(default=30, ge=0, le=90)
     click_view_days: int = Field(default=3, ge=0, le=90)
     api_version: str = Field(default="v26", pattern=r"^v[0-9]+$")
+
+    @model_validator(mode="after")
+    def _some_account(self) -> GoogleAdsSettings:
+        if not self.accounts and self.login_customer_id is None:
+            raise ValueError(
+                "give accounts, or login_customer_id alone for all accounts below that manager"
+            )
+        return self
 
 
 class MetaAdsSettings(ReportSettings):
