@@ -40,7 +40,7 @@ NAMES = {
 }
 
 
-class _Call:
+class Call:
     """One request: how it is refused depends on its door and version."""
 
     def __init__(self, version: str, method: str, request_id: str) -> None:
@@ -94,7 +94,7 @@ class GoogleAds:
                 b"<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>",
                 "text/html; charset=UTF-8",
             )
-        call = _Call(found[1], found[3], f"sandbox{self._requests:08d}")
+        call = Call(found[1], found[3], f"sandbox{self._requests:08d}")
         if int(found[1]) != VERSION:
             raise call.refuse(
                 400,
@@ -120,7 +120,7 @@ class GoogleAds:
             return _stream(query, rows, call.request_id)
         return _page(call, query, rows, body)
 
-    def _account(self, call: _Call, number: str, login: str | None) -> Account:
+    def _account(self, call: Call, number: str, login: str | None) -> Account:
         if not re.fullmatch(r"\d{10}", number):
             raise call.refuse(
                 400, "requestError", "INVALID_CUSTOMER_ID", f"Invalid customer ID '{number}'."
@@ -155,7 +155,7 @@ class GoogleAds:
         return account
 
 
-def _body(call: _Call, request: Request) -> dict[str, Any]:
+def _body(call: Call, request: Request) -> dict[str, Any]:
     try:
         body = request.json()
     except ValueError:
@@ -194,7 +194,7 @@ def _stream(query: gaql.Query, rows: list[Row], request_id: str) -> Response:
     return Response(200, b"[%s\n]" % "\n,\n".join(texts).encode())
 
 
-def _page(call: _Call, query: gaql.Query, rows: list[Row], body: dict[str, Any]) -> Response:
+def _page(call: Call, query: gaql.Query, rows: list[Row], body: dict[str, Any]) -> Response:
     """One page of a fixed size; the token belongs to its query."""
     begin = 0
     if token := body.get("pageToken"):

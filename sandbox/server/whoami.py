@@ -3,7 +3,7 @@ platform, which refuses it in its own words."""
 
 from __future__ import annotations
 
-from sandbox.server.google_ads import failure
+from sandbox.server.google_ads import Call
 from sandbox.server.tokens import HUBSPOT_PORTAL, TOKENS
 from sandbox.server.wire import Request, Response, as_json
 from sandbox.world import World
@@ -22,7 +22,8 @@ def answer_whoami(request: Request, world: World) -> Response | None:
     if path == "/google-ads/v26/customers:listAccessibleCustomers":
         if not TOKENS.accepts(bearer):
             text = "The OAuth token in the request header is invalid."
-            return failure(401, "authenticationError", "OAUTH_TOKEN_INVALID", text, "sandbox0")
+            call = Call("26", "listAccessibleCustomers", "sandbox0")
+            return call.refuse(401, "authenticationError", "OAUTH_TOKEN_INVALID", text).response
         return as_json({"resourceNames": [f"customers/{GOOGLE_ACCOUNT}"]})
     if not TOKENS.accepts(bearer):
         return None

@@ -29,6 +29,13 @@ META = f"""  meta:
     type: meta_ads
     accounts: ["{META_ACCOUNT}"]
 """
+GOOGLE_MANAGER = """  google:
+    type: google_ads
+    login_customer_id: "7770000001"
+"""
+SALESFORCE = """  salesforce:
+    type: salesforce
+"""
 HUBSPOT = """  hubspot:
     type: hubspot
 """
@@ -72,7 +79,7 @@ class Newcomer:
 def newcomer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Newcomer:
-    for name in ("GOOGLE_ADS", "META_ADS", "HUBSPOT"):
+    for name in ("GOOGLE_ADS", "META_ADS", "HUBSPOT", "SALESFORCE"):
         monkeypatch.delenv(f"TRUELINE_CONN_TRUELINE_{name}", raising=False)
     monkeypatch.setattr("trueline.cli.check_verb.utc_now", lambda: NOW)
     TOKENS.reset()
@@ -146,8 +153,33 @@ def test_an_account_that_is_closed_to_us_does_not_hide_the_others(
     two = GOOGLE.replace("[", '["9999999999", ')
     code, shown = newcomer.check(two)
     assert code == 2
-    assert "✗ account 9999999999: Google Ads does not let us in: USER_PERMISSION_DENIED" in shown
+    assert "✗ account 9999999999: Google Ads does not open this account to us" in shown
+    assert "USER_PERMISSION_DENIED" in shown
     assert f"✓ account {GOOGLE_ACCOUNT}: Sunmoor Energy" in shown
+
+
+def test_a_manager_account_shows_the_accounts_below_it(
+    newcomer: Newcomer, sandbox_url: str
+) -> None:
+    newcomer.connect("GOOGLE_ADS", base_url=f"{sandbox_url}/google-ads", token="sandbox-token")
+    code, shown = newcomer.check(GOOGLE_MANAGER)
+    assert code == 0
+    assert f"✓ account {GOOGLE_ACCOUNT}: Sunmoor Energy" in shown
+    assert "✓ account 2345678901: Sunmoor Energy US, USD, America/New_York" in shown
+
+
+def test_salesforce_and_its_fields(newcomer: Newcomer, sandbox_url: str) -> None:
+    newcomer.connect("SALESFORCE", base_url=f"{sandbox_url}/salesforce", token="sandbox-token")
+    code, shown = newcomer.check(SALESFORCE)
+    assert code == 0
+    assert "✓ status history: changes of Status are tracked" in shown
+    code, shown = newcomer.check(SALESFORCE + "    fields: {status: Condition__c}\n")
+    assert code == 2
+    assert "✗ fields of Lead: The integration user sees no field 'Condition__c'" in shown
+    newcomer.connect("SALESFORCE", base_url=f"{sandbox_url}/salesforce", token="canary-token")
+    code, shown = newcomer.check(SALESFORCE)
+    assert (code, "canary-token" in shown) == (2, False)
+    assert "fields of Lead" not in shown
 
 
 def test_a_platform_that_is_down_is_no_matter_of_settings(newcomer: Newcomer) -> None:
@@ -162,10 +194,10 @@ def test_properties_that_the_portal_lacks(newcomer: Newcomer, sandbox_url: str) 
     own = HUBSPOT + "    properties: {budget: our_budget}\n"
     code, shown = newcomer.check(own)
     assert code == 0
-    assert "these stay empty: our_budget (for budget)" in shown
+    assert "these stay empty: our_budget" in shown
     code, shown = newcomer.check(own.replace("budget: our_budget", "lead_status: our_status"))
     assert code == 2
-    assert "no contact property our_status (for lead_status)" in shown
+    assert "no contact property 'our_status' (properties.lead_status)" in shown
 
 
 def test_files_and_their_columns(newcomer: Newcomer) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from trueline.connections import Connection
-from trueline.errors import ConfigurationError
+from trueline.errors import ConfigurationError, TruelineError
 from trueline.sources import access
-from trueline.sources.checks import CheckResult, tried
+from trueline.sources.checks import CheckResult, failure, tried
 from trueline.sources.collect import at
+from trueline.sources.google_ads.accounts import accounts_of
 from trueline.sources.google_ads.client import GoogleAdsClient
 from trueline.sources.settings import GoogleAdsSettings
 
@@ -24,7 +25,12 @@ def check(settings: GoogleAdsSettings, connection: Connection) -> Iterator[Check
     if not is_open:
         return
     client = GoogleAdsClient(settings, connection)
-    for account in settings.accounts:
+    try:
+        accounts = accounts_of(client, settings, connection.name)
+    except TruelineError as error:
+        yield failure("accounts", error)
+        return
+    for account in accounts:
         yield tried(
             f"account {account}",
             lambda account=account: _account(client, account),  # type: ignore[misc]

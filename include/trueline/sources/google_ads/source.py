@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from trueline.connections import Connection
-from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
+from trueline.errors import PermanentError, RetriableError, TruelineError
 from trueline.progress import Progress
 from trueline.sources.base import AccountFailed, Batch, Coverage, Record
-from trueline.sources.collect import at
 from trueline.sources.google_ads import constants, records
+from trueline.sources.google_ads.accounts import accounts_of
 from trueline.sources.google_ads.client import GoogleAdsClient, saved_rows
 from trueline.sources.google_ads.constants import PLATFORM, TABLES, asked_fields
 from trueline.sources.google_ads.errors import (
@@ -63,7 +63,7 @@ class GoogleAdsSource:
         """
         again: dict[str, tuple[RetriableError, float]] = {}
         spent: QuotaSpentError | None = None
-        for account in self._accounts():
+        for account in accounts_of(self._client, self._settings, self.name):
             if spent:
                 yield AccountFailed(account, spent, TABLES)
                 continue
@@ -86,33 +86,6 @@ class GoogleAdsSource:
             except RetriableError as still:
                 spent = still if isinstance(still, QuotaSpentError) else None
                 yield AccountFailed(account, still, TABLES)
-
-    def _accounts(self) -> list[str]:
-        manager = self._settings.login_customer_id
-        if self._settings.accounts or manager is None:
-            return list(dict.fromkeys(self._settings.accounts))
-        found: dict[str, str] = {}
-        for row in self._client.search(manager, constants.CHILDREN):
-            child = row.get("customerClient")
-            number = str(at(child, "id") or "")
-            if number.isdigit() and at(child, "manager") is not True:
-                found[number] = str(at(child, "status") or "UNKNOWN")
-        enabled = [number for number, status in found.items() if status == "ENABLED"]
-        others = [f"{number} {status}" for number, status in found.items() if status != "ENABLED"]
-        log.info(
-            "%s: %d enabled accounts below the manager %s%s",
-            self.name,
-            len(enabled),
-            manager,
-            f"; skipped: {', '.join(others)}" if others else "",
-        )
-        if not enabled:
-            raise ConfigurationError(
-                f"There is no enabled account below the manager account {manager}.",
-                where=self.name,
-                fix="Check login_customer_id, or name the accounts in the source's settings.",
-            )
-        return enabled
 
     def _pull_account(self, account: str, window: Window) -> Iterator[Batch | AccountFailed]:
         """Everything of one account, or why nothing.
