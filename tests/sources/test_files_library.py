@@ -304,8 +304,8 @@ EXPECTED = {
         {"crm_stages": "crm_record_id stage changed_at"},
         {
             "crm_stages": [
-                ("00Q5g00000AbCdE", "Working - Contacted", "2026-10-02 22:00"),
-                ("00Q5g00000AbCdF", "Open - Not Contacted", "2026-10-01 22:00"),
+                ("00Q5g00000AbCdE", "Working - Contacted", "2026-10-12 22:00"),
+                ("00Q5g00000AbCdF", "Open - Not Contacted", "2026-10-19 22:00"),
                 ("00Q5g00000AbCdG", "Closed - Not Converted", "2026-10-08 22:00"),
             ]
         },

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import cost_verb, move_verb, sql_verbs
+from trueline.cli import cost_verb, mapping_verb, move_verb, sql_verbs
 from trueline.cli.output import Format, emit
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.redaction import RedactingFilter, redact
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed personal data.")
 app.add_typer(sql_verbs.app, name="sql")
+app.add_typer(mapping_verb.app, name="mapping")
 app.add_typer(key_app, name="key")
 app.command()(cost_verb.cost)
 app.command("move-history")(move_verb.move_history)
@@ -43,7 +44,10 @@ Border = Literal["raw", "marts", "activation"]
 def main() -> None:
     """Run the command line; errors are sentences, never traces."""
     try:
-        app(standalone_mode=False)
+        # Without click's standalone mode an exit code comes back as the result.
+        code = app(standalone_mode=False)
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except typer.Abort:
