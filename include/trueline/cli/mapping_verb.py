@@ -73,8 +73,8 @@ def list_ready_made(output: FormatOption = Format.TABLE) -> None:
         row: dict[str, Any] = {
             "mapping": f"library/{name}.yaml",
             "kind": load_mapping(library.path_of(name)).kind,
-            "about": about if output is Format.JSON else about.split(". ")[0].split(".csv")[0],
-            "columns_checked": "could not be checked" not in about,
+            "about": about if output is Format.JSON else about.split(". ")[0],
+            "columns_checked": library.is_checked(name),
         }
         rows.append(row)
     emit(rows, output, empty="There are none.")

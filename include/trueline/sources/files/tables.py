@@ -20,6 +20,7 @@ from trueline.sources.files.layout import (
     is_header,
     missing_columns,
     resolved,
+    told_columns,
 )
 from trueline.sources.files.mapping import FileMapping, normalise
 
@@ -84,7 +85,7 @@ def _check_columns(found: Sequence[str], name: str, mapping: FileMapping) -> Non
         if rule.required is not False:
             raise PermanentError(
                 f"The column {' or '.join(map(repr, rule.names))} (for {field}) is missing. "
-                f"Columns found: {', '.join(map(repr, found)) or 'none'}.",
+                f"{told_columns(mapping, found)}.",
                 where=name,
                 fix="Correct the export, or the column's name in the mapping; `required: false` "
                 "marks a column that may be missing. Delimiter and header_row decide what is "

@@ -150,7 +150,7 @@ def _settings(made: Draft, seen: Seen, kind: Kind, fields: Mapping[str, Column])
         if targets(kind)[name].type in _NUMBERS and not column.has_moments
     }
     style = number_style(typed.values())
-    if style.decimal == ",":
+    if style.decimal == "," or style.thousands == ".":
         made.settings["decimal"] = ","
     if style.thousands:
         made.settings["thousands"] = style.thousands

@@ -84,7 +84,11 @@ def _by_field(sentences: Mapping[str, str]) -> list[str]:
 
 def _told(seen: Seen) -> str:
     if seen.format != "csv":
-        return f"{seen.format}, {len(seen.rows):,} rows looked at"
+        return f"{seen.format}, {_looked_at(seen)}"
     sign = {"\t": "a tab"}.get(seen.delimiter, f"'{seen.delimiter}'")
     where = f"header in row {seen.header_row}" if seen.header_row else "no header"
-    return f"csv, {seen.encoding}, {sign} between cells, {where}, {len(seen.rows):,} rows looked at"
+    return f"csv, {seen.encoding}, {sign} between cells, {where}, {_looked_at(seen)}"
+
+
+def _looked_at(seen: Seen) -> str:
+    return "1 row looked at" if len(seen.rows) == 1 else f"{len(seen.rows):,} rows looked at"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from trueline.sources.files import library
@@ -44,7 +45,7 @@ def find(seen: Seen, kind: Kind | None) -> ReadyMade | None:
     present = {normalise(column) for column in seen.columns}
     fitting: list[tuple[int, str, FileMapping]] = []
     for name in library.names():
-        mapping = load_mapping(library.path_of(name))
+        mapping = _mapping(name)
         if mapping.format != seen.format or (kind and mapping.kind != kind):
             continue
         chosen = resolved(mapping, seen.columns)
@@ -52,7 +53,9 @@ def find(seen: Seen, kind: Kind | None) -> ReadyMade | None:
         known = columns | {normalise(column) for column in mapping.drop} & present
         share = max(len(columns) / len(mapping.fields), len(known) / max(1, len(present)))
         lacking = missing_columns(mapping, seen.columns).keys()
-        if lacking <= {"account_id"} and (len(columns) >= _LEAST_COLUMNS and share >= _LEAST_SHARE):
+        if lacking <= {"account_id"} and (
+            len(columns) >= min(_LEAST_COLUMNS, len(mapping.fields)) and share >= _LEAST_SHARE
+        ):
             fitting.append((len(columns) - len(lacking), name, mapping))
     if not fitting:
         return None
@@ -61,11 +64,16 @@ def find(seen: Seen, kind: Kind | None) -> ReadyMade | None:
     return _with_changes(seen, name, mapping, tuple(_others(seen, mapping)))
 
 
+@cache
+def _mapping(name: str) -> FileMapping:
+    return load_mapping(library.path_of(name))
+
+
 def _others(seen: Seen, mapping: FileMapping) -> list[str]:
     """Mappings that read something else from the same file."""
     found = []
     for name in library.names():
-        other = load_mapping(library.path_of(name))
+        other = _mapping(name)
         is_same_system = other.constants.get("crm") == mapping.constants.get("crm", object())
         is_its_pair = {other.kind, mapping.kind} == {"crm_leads", "crm_stages"}
         if is_same_system and is_its_pair and not missing_columns(other, seen.columns):
