@@ -20,7 +20,7 @@ from trueline.paths import home
 from trueline.settings.profile import load_profile
 from trueline.sources.base import Batch
 from trueline.sources.files import library
-from trueline.sources.files.mapping import FileMapping, load_mapping
+from trueline.sources.files.mapping import FieldRule, FileMapping, IgnoredRows, load_mapping
 from trueline.sources.files.source import FilesSource
 from trueline.sources.settings import FilesSettings
 
@@ -494,6 +494,12 @@ def test_the_head_of_a_mapping_says_whether_its_columns_were_checked(name: str) 
     assert len(about.split(". ")[0]) < 70, "the first sentence is the line in the list"
     assert library.is_checked(name) == ("Columns checked" in about)
     assert "2026-11" in about
+
+
+def test_the_page_tells_of_every_mapping_and_every_option() -> None:
+    page = (home() / "docs" / "sources" / "files.md").read_text(encoding="utf-8")
+    options = {*FileMapping.model_fields, *FieldRule.model_fields, *IgnoredRows.model_fields}
+    assert [each for each in (*library.names(), *options) if f"`{each}" not in page] == []
 
 
 @pytest.fixture(scope="module")

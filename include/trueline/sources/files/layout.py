@@ -67,7 +67,7 @@ def told_columns(mapping: FileMapping, found: Sequence[str]) -> str:
     row = " | ".join(map(normalise, found))  # one cell, where the delimiter is wrong
     names = {normalise(name) for rule in mapping.fields.values() for name in rule.names}
     if not any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row) for name in names):
-        return f"None of the mapping's columns is there, in the row taken for the header"
+        return "None of the mapping's columns is there, in the row taken for the header"
     return f"Columns found: {', '.join(map(repr, found)) or 'none'}"
 
 
