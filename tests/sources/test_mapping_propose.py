@@ -307,6 +307,44 @@ def test_what_the_kind_needs_and_the_file_lacks_is_missing(tmp_path: Path) -> No
     assert made.trial is None
 
 
+META = (
+    "Reporting starts,Reporting ends,Campaign name,Results,Result indicator,"
+    "Amount spent (EGP),Impressions,Clicks (all)\n"
+    '2026-10-01,2026-10-01,"Campaign, with comma",11,Website Purchase,164.4,2497,87\n'
+    "2026-10-01,2026-10-07,Second campaign,,,25.6,400,20\n"
+)
+
+
+def test_a_report_over_a_period_is_not_taken_for_a_day(tmp_path: Path) -> None:
+    made = proposed(file(tmp_path, "export.csv", META))
+    assert "one_day: {Reporting starts: Reporting ends}" in made.text
+    assert any("1 of the rows tell of more than one day" in doubt for doubt in made.doubts)
+    (hint,) = [doubt for doubt in made.doubts if "meta_ads_report" in doubt]
+    assert hint.endswith("fits once the export has 'Account ID', 'Campaign ID' too")
+
+
+def test_the_title_of_a_report_tells_its_platform(tmp_path: Path) -> None:
+    text = (
+        "Campaign report\nSeptember 1, 2026 - September 3, 2026\n"
+        "Campaign\tCampaign ID\tDay\tCost\tClicks\nContractor\t2145\t2026-09-01\t1,038.34\t322\n"
+        "Total: Campaigns\t\t\t1,038.34\t322\n"
+    )
+    made = proposed(file(tmp_path, "export.csv", text, "utf-16"))
+    assert "platform: google_ads" in made.text
+    assert 'ignore_rows: {begin_with: ["Total:"]}' in made.text
+    assert [each.split(":")[0] for each in made.missing] == ["account_id"]
+
+
+def test_a_ready_made_mapping_in_another_encoding(tmp_path: Path) -> None:
+    text = (SAMPLES / "linkedin_ads_report.csv").read_text("utf-16")
+    made = proposed(file(tmp_path, "l.csv", text))
+    mapping = loaded(made, tmp_path)
+    assert (mapping.extends, mapping.encoding) == ("linkedin_ads_report", "utf-8")
+    assert made.trial is not None
+    assert made.trial.refused is None
+    assert made.trial.tables["ad_delivery"].good == 3
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [("", "empty"), ("<html><body>Log in</body>", "web page"), (b"PK\x03\x04junk", "zip archive")],

@@ -115,11 +115,11 @@ def _there(file: Path) -> Path:
 def _told(trial: Trial) -> list[str]:
     if trial.refused:
         return [f"tried: refused. {trial.refused.what}"]
-    of = "all" if trial.is_whole else "the first"
     told = []
     for table, counted in trial.tables.items():
         received = counted.good + counted.bad
-        sentence = f"tried: {counted.good:,} of {of} {received:,} rows become raw.{table}"
+        rows = f"all {received:,} rows" if trial.is_whole else f"the {received:,} rows read"
+        sentence = f"tried: {counted.good:,} of {rows} become raw.{table}"
         if counted.bad:
             reasons = ", ".join(f"{why} ({n:,})" for why, n in counted.reasons.most_common(5))
             sentence += f"; {counted.bad:,} would be quarantined: {reasons}"

@@ -24,6 +24,8 @@ from trueline.sources.files.propose.words import (
     TRUE,
     currency_in,
     dictionary,
+    is_period_end,
+    is_period_start,
     is_personal,
     plain,
 )
@@ -138,6 +140,7 @@ def draft(seen: Seen, kind: Kind, file_name: str) -> Draft:
     for name, column in fields.items():
         made.fields[name] = _rule(made, kind, name, column, order)
     _constants(made, seen, file_name)
+    _one_day(made, found)
     _sort_the_rest(made, found, fields)
     _find_missing(made)
     return made
@@ -232,7 +235,7 @@ def _constants(made: Draft, seen: Seen, file_name: str) -> None:
     """Values that no column holds, where the file's name or its columns tell."""
     has = made.fields
     if made.kind == "ad_report":
-        told = f" {' '.join(map(plain, (file_name, *seen.columns)))} "
+        told = f" {' '.join(map(plain, (file_name, seen.titles, *seen.columns)))} "
         platform = next(
             (
                 name
@@ -243,7 +246,7 @@ def _constants(made: Draft, seen: Seen, file_name: str) -> None:
         )
         if platform:
             made.constants["platform"] = platform
-            made.doubts.append(f"platform: {platform}, told by the name of the file or a column")
+            made.doubts.append(f"platform: {platform}, told by the file's name, title or columns")
         if "pixel_conversions" in has:
             by_time = "by conv time" in plain(has["pixel_conversions"]["column"])
             made.constants["claim_basis"] = "conversion_date" if by_time else "click_date"
@@ -264,6 +267,23 @@ def _constants(made: Draft, seen: Seen, file_name: str) -> None:
         made.doubts.append("observer: who saw the submissions: site_tag, server_log, or a name")
     if "click_id" in has and "click_id_type" not in has:
         _click_id_type(made, seen)
+
+
+def _one_day(made: Draft, found: Sequence[Column]) -> None:
+    """A report that tells first and last day of each row may tell of more than one day."""
+    used = made.fields.get("platform_date", {}).get("column")
+    first = next((column for column in found if column.name == used), None)
+    last = next((column for column in found if is_period_end(column.name)), None)
+    if first is None or last is None or not is_period_start(first.name):
+        return
+    made.settings["one_day"] = {first.name: last.name}
+    ends = dict(last.values)
+    longer = sum(ends.get(row, value) != value for row, value in first.values)
+    if longer:
+        made.doubts.append(
+            f"one_day: {longer:,} of the rows tell of more than one day and are set aside: break "
+            "the report down by day"
+        )
 
 
 def _click_id_type(made: Draft, seen: Seen) -> None:

@@ -66,6 +66,9 @@ def propose(path: Path, kind: Kind | None, *, time_zone: str, now: datetime) -> 
         kinds, kind_doubts = (kind, []) if kind else chosen_kind(seen.column_values())
         made = draft(seen, kinds, path.name)
         made.doubts += kind_doubts
+        hint = ready_made.nearly(seen, made.kind)
+        if hint:
+            made.doubts.append(hint)
         found.append(f"kind {made.kind}, {len(made.fields)} fields of {len(seen.columns)} columns")
         text = draft_text(made, seen, path.name)
         found += _by_field(made.notes)

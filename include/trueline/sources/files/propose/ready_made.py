@@ -17,6 +17,7 @@ from trueline.sources.files.targets import Kind
 # Fewer columns in common, or a smaller part of the mapping or of the file, are chance.
 _LEAST_COLUMNS = 4
 _LEAST_SHARE = 0.6
+_MOST_LACKING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ def find(seen: Seen, kind: Kind | None) -> ReadyMade | None:
         mapping = _mapping(name)
         if mapping.format != seen.format or (kind and mapping.kind != kind):
             continue
-        chosen = resolved(mapping, seen.columns)
-        columns = {normalise(rule.column) for rule in chosen.fields.values()} & present
+        columns = _columns_of(mapping, seen)
         known = columns | {normalise(column) for column in mapping.drop} & present
         share = max(len(columns) / len(mapping.fields), len(known) / max(1, len(present)))
         lacking = missing_columns(mapping, seen.columns).keys()
@@ -62,6 +62,31 @@ def find(seen: Seen, kind: Kind | None) -> ReadyMade | None:
     fitting.sort(key=lambda each: (-each[0], each[1]))
     _, name, mapping = fitting[0]
     return _with_changes(seen, name, mapping, tuple(_others(seen, mapping)))
+
+
+def _columns_of(mapping: FileMapping, seen: Seen) -> set[str]:
+    """The columns of the file that the mapping's fields take."""
+    chosen = resolved(mapping, seen.columns)
+    return {normalise(rule.column) for rule in chosen.fields.values()} & set(
+        map(normalise, seen.columns)
+    )
+
+
+def nearly(seen: Seen, kind: Kind) -> str | None:
+    """Which ready-made mapping would fit if the export had a few more columns, as a sentence."""
+    best: tuple[int, str] | None = None
+    for name in library.names():
+        mapping = _mapping(name)
+        lacking = missing_columns(mapping, seen.columns)
+        columns_there = _columns_of(mapping, seen)
+        is_near = mapping.format == seen.format and mapping.kind == kind
+        if not is_near or len(columns_there) < _LEAST_COLUMNS or len(lacking) > _MOST_LACKING:
+            continue
+        columns = ", ".join(repr(rule.column) for rule in lacking.values())
+        sentence = f"the ready-made mapping {name} fits once the export has {columns} too"
+        if best is None or len(lacking) < best[0]:
+            best = len(lacking), sentence
+    return best[1] if best else None
 
 
 @cache
@@ -88,7 +113,8 @@ def _with_changes(seen: Seen, name: str, mapping: FileMapping, also: tuple[str, 
     if seen.format == "csv":
         if seen.delimiter != mapping.delimiter:
             changes["delimiter"] = seen.delimiter
-        if _text_of(seen.encoding) != _text_of(mapping.encoding):
+        # A byte order mark goes before what a mapping says, and only UTF-16 with one is told so.
+        if seen.encoding not in (mapping.encoding, "utf-16"):
             changes["encoding"] = seen.encoding
     by_name = {normalise(column.name): column for column in seen.column_values()}
     chosen = resolved(mapping, seen.columns)
@@ -107,11 +133,6 @@ def _with_changes(seen: Seen, name: str, mapping: FileMapping, also: tuple[str, 
         "a fixed value under constants, or that column in the export",
     )
     return ReadyMade(name, mapping, changes, notes, doubts, missing, also)
-
-
-def _text_of(encoding: str) -> str:
-    """A byte order mark decides between UTF-8 and UTF-16 whatever the mapping says."""
-    return "unicode" if encoding in ("utf-8", "utf-16") else encoding
 
 
 def _number_changes(

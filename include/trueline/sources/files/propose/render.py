@@ -14,6 +14,9 @@ from trueline.sources.files.propose.ready_made import ReadyMade
 from trueline.sources.files.propose.sniff import Seen
 
 _WIDTH = 100
+_MAY_BE_FIXED = frozenset(
+    ("platform", "account_id", "crm", "observer", "event_name", "stage", "conversion_action")
+)
 
 
 def ready_made_text(found: ReadyMade, seen: Seen) -> str:
@@ -33,8 +36,7 @@ def ready_made_text(found: ReadyMade, seen: Seen) -> str:
     for key, value in found.changes.items():
         lines += _block(key, value)
     lines += [f"# missing: {field}: {what}" for field, what in found.missing.items()]
-    if found.missing:
-        lines.append(_placeholder(found.missing))
+    lines += _placeholder(found.missing)
     return "\n".join(lines) + "\n"
 
 
@@ -43,8 +45,7 @@ def draft_text(made: Draft, seen: Seen, file_name: str) -> str:
     lines = [f"# Proposed for {redact(file_name)}. Every doubt is to be settled by a person."]
     lines += [f"# doubt: {doubt}" for doubt in (*seen.doubts, *made.doubts)]
     lines += [f"# missing: {field}: {what}" for field, what in made.missing.items()]
-    if made.missing:
-        lines.append(_placeholder(made.missing))
+    lines += _placeholder(made.missing)
     lines += [f"kind: {made.kind}", f"format: {seen.format}"]
     if seen.sheet:
         lines.append(f"sheet: {_scalar(seen.sheet)}")
@@ -71,8 +72,10 @@ def draft_text(made: Draft, seen: Seen, file_name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _placeholder(missing: Mapping[str, str]) -> str:
-    return f"#   constants: {{{', '.join(f'{field}: …' for field in missing)}}}"
+def _placeholder(missing: Mapping[str, str]) -> list[str]:
+    """Where a fixed value helps: an id or a time is each row's own."""
+    fixed = [field for field in missing if field in _MAY_BE_FIXED]
+    return [f"#   constants: {{{', '.join(f'{field}: …' for field in fixed)}}}"] if fixed else []
 
 
 def _shape(seen: Seen) -> dict[str, Any]:

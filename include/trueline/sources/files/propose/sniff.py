@@ -20,6 +20,7 @@ from trueline.sources.files.propose.words import TOTALS, is_known
 LOOKED_AT_ROWS = 2_000
 _LOOKED_AT_BYTES = 4 << 20
 _HEADER_WITHIN = 100
+_SURELY_KNOWN = 2
 _DELIMITERS = (",", ";", "\t", "|")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -40,6 +41,7 @@ class Seen:
         rows: Row number (1-based, as a person counts) and cells of the looked-at rows below the
             header; sums and footers are left out.
         header_row: The row with the names, 1-based; None where no row names columns.
+        titles: The lines above the header, to be searched and not to be shown.
         total_starts: How rows of sums and footers begin.
         doubts: What is not certain.
     """
@@ -51,6 +53,7 @@ class Seen:
     rows: tuple[tuple[int, tuple[Any, ...]], ...] = ()
     header_row: int | None = 1
     sheet: str | None = None
+    titles: str = ""
     total_starts: tuple[str, ...] = ()
     doubts: tuple[str, ...] = field(default=())
 
@@ -182,6 +185,7 @@ def _table(records: Sequence[tuple[int, Sequence[Any]]], kind: Format) -> Seen:
         columns=tuple(columns),
         rows=tuple(rows),
         header_row=place + 1,
+        titles=" ".join(str(cell or "") for _, cells in records[:place] for cell in cells),
         total_starts=tuple(dict.fromkeys(starts)),
     )
 
@@ -198,7 +202,7 @@ def _header_place(records: Sequence[tuple[int, Sequence[Any]]]) -> int | None:
         if not is_wide or any(is_data(name) for name in names):
             continue
         known = sum(is_known(name) for name in names)
-        if known and known * 5 >= len(names):
+        if known >= _SURELY_KNOWN or known * 5 >= max(5, len(names)):
             return place
     return None
 

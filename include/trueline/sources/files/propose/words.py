@@ -85,11 +85,11 @@ TRUE = _words("true|t|yes|y|1|ja|j|wahr|oui|vrai|si|verdadero|sim|verdadeiro|ver
 FALSE = _words("false|f|no|n|0|nein|falsch|non|faux|falso|nao|onwaar|nee|lost|open")
 MARKS = ("€", "$", "£", "¥", "R$", "US$", "CHF", "EUR", "USD", "GBP", "BRL", "%", "kr", "zł")
 PLATFORMS = {
-    "google_ads": ("google ads", "google", "adwords", "campaign report"),
+    "google_ads": ("google ads", "google", "adwords", "campaign report", "impr"),
     "meta_ads": ("meta", "facebook", "fb ads", "instagram", "reporting starts", "berichtsstart"),
     "microsoft_ads": ("microsoft", "bing", "gregorian date"),
     "linkedin_ads": ("linkedin", "campaign performance report", "start date in utc"),
-    "tiktok_ads": ("tiktok", "by day"),
+    "tiktok_ads": ("tiktok", "by day", "clicks destination"),
 }
 
 
@@ -114,6 +114,16 @@ def dictionary(kind: Kind) -> dict[str, tuple[str, int]]:
 def is_personal(name: str) -> bool:
     """Whether a column of this name describes a person."""
     return plain(name) in _column_names()["personal"]
+
+
+def is_period_start(name: str) -> bool:
+    """Whether a column holds the first day that a row tells of."""
+    return plain(name) in _column_names()["period_start"]
+
+
+def is_period_end(name: str) -> bool:
+    """Whether a column holds the last day that a row tells of."""
+    return plain(name) in _column_names()["period_end"]
 
 
 @cache
