@@ -347,7 +347,12 @@ def test_a_ready_made_mapping_in_another_encoding(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("", "empty"), ("<html><body>Log in</body>", "web page"), (b"PK\x03\x04junk", "zip archive")],
+    [
+        ("", "empty"),
+        ("<html><body>Log in</body>", "web page"),
+        (b"PK\x03\x04junk", "zip archive"),
+        ('[{"id": 1}]', "JSON array"),
+    ],
 )
 def test_what_is_no_table_is_said_to_be_none(tmp_path: Path, content, told) -> None:
     with pytest.raises(PermanentError, match=told):

@@ -97,6 +97,12 @@ def look_at(path: Path) -> Seen:
             where=path.name,
             fix="Open it in a browser to see what the exporting system wanted to say.",
         )
+    if text.lstrip().startswith(("[{", "[\n", "[\r", "[ ")):
+        raise PermanentError(
+            "This is a JSON array, not one object a line.",
+            where=path.name,
+            fix="Export JSON lines, or write the array out line by line (jq -c '.[]').",
+        )
     if text.lstrip().startswith("{"):
         return replace(_jsonl(text, path.name), encoding=encoding, doubts=doubts)
     found = _csv(text)
