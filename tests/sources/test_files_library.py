@@ -394,7 +394,7 @@ EXPECTED = {
         {
             "tag_events": [
                 (
-                    "nimbata",
+                    "call_tracking",
                     "nb-20261001-1",
                     "phone_call",
                     "2026-10-01 07:14",
@@ -405,7 +405,7 @@ EXPECTED = {
                     "www.google.com",
                 ),
                 (
-                    "nimbata",
+                    "call_tracking",
                     "nb-20261001-2",
                     "phone_call",
                     "2026-10-01 15:40",
@@ -504,33 +504,24 @@ def test_the_page_tells_of_every_mapping_and_every_option() -> None:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """All samples through the pipeline into a warehouse; the second Google reading alone."""
+    """The example profile: all samples through the pipeline into a warehouse."""
     folder = tmp_path_factory.mktemp("library")
-    files = {name: name for name in EXPECTED if name != "google_ads_report_by_click"}
-    listed = "".join(
-        f"      - {{path: {sample_of(name)}, mapping: library/{name}.yaml}}\n" for name in files
-    )
-    (folder / "profile.yaml").write_text(
-        "name: library\ntime_zone: Europe/Berlin\ncurrency: EUR\nphone_region: DE\n"
-        f"warehouse: {{engine: duckdb, folder: warehouse}}\n"
-        f"rulebook: {home() / 'config' / 'rulebook'}\n"
-        f"sources:\n  exports:\n    type: files\n    folder: {SAMPLES}\n    files:\n{listed}"
-    )
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRUELINE_DATA", str(folder))
         patch.setenv("TRUELINE_IDENTITY_KEY", "a-key-for-this-test-" * 2)
-        profile = load_profile(folder / "profile.yaml")
-        summary = pipeline.ingest(profile, "exports", WINDOW)
-    warehouse = folder / "warehouse"
+        profile = load_profile(SAMPLES.parent / "exports.yaml")
+        summaries = [pipeline.ingest(profile, name, WINDOW) for name in profile.sources]
+    warehouse = folder / "exports-warehouse"
     with duckdb.connect(str(warehouse / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach '{warehouse / 'restricted.duckdb'}' as restricted (read_only)")
-        yield summary, connection
+        yield [load for summary in summaries for load in summary.loads], connection
 
 
 def test_ingest_counts_every_row_of_every_sample(loaded: Any) -> None:
-    summary, _ = loaded
+    loads, _ = loaded
     counted = Counter[tuple[str, str, str]]()
-    for load in summary.loads:
+    for load in loads:
         counted[load.file_name, load.table_name, "loaded"] += load.rows_loaded
         counted[load.file_name, load.table_name, "quarantined"] += load.rows_quarantined
     for name, expected in EXPECTED.items():
