@@ -290,7 +290,7 @@ def _constants(made: Draft, seen: Seen, file_name: str) -> None:
         made.doubts.append("crm: a name of yours for this CRM, the same in all its mappings")
     elif made.kind == "tag_events" and "observer" not in has:
         made.constants["observer"] = "site_tag"
-        made.doubts.append("observer: who saw the submissions: site_tag, server_log or call_tracking")
+        made.doubts.append("observer: who saw them: site_tag, server_log or call_tracking")
     if "click_id" in has and "click_id_type" not in has:
         _click_id_type(made, seen)
 
