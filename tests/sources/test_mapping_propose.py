@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.sources.conftest import NOW
-from tests.sources.test_files_library import EXPECTED, SAMPLES, SECOND_READINGS, good_rows, pull
+from tests.sources.test_files_library import EXPECTED, SAMPLES, SECOND_READINGS, by_table
 from trueline.cli.main import main
 from trueline.errors import PermanentError
 from trueline.sources.files import library
@@ -57,8 +57,8 @@ def rows_of(made: Proposal, path: Path, tmp_path: Path) -> list[dict[str, Any]]:
         known_hashes=frozenset(),
         now=NOW,
     )
-    first = next(iter(source.pull(Window(NOW.date(), NOW.date()))))
-    return [values for values, _ in good_rows(first)]
+    tables = by_table(source.pull(Window(NOW.date(), NOW.date())))
+    return next(iter(tables.values())).values
 
 
 @pytest.mark.parametrize("name", FIRST_READINGS)
@@ -434,8 +434,3 @@ def test_the_list_names_every_ready_made_mapping(trueline: Any) -> None:
     rows = json.loads(done.stdout)["rows"]
     assert [row["mapping"] for row in rows] == [f"library/{name}.yaml" for name in library.names()]
     assert {row["columns_checked"] for row in rows} == {True, False}
-
-
-def test_samples_are_read_whole_by_their_mappings_through_the_source(tmp_path: Path) -> None:
-    batches = pull(tmp_path, "sendpulse_contacts.csv", "library/sendpulse_contacts.yaml")
-    assert sum(len(good_rows(batch)) for batch in batches) == 2
