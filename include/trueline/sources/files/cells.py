@@ -42,10 +42,16 @@ def cell_reader(
     nulls = frozenset({"", *mapping.null_tokens})
     values = {key.strip().casefold(): value for key, value in rule.values.items()} if rule else {}
     required = target.required or bool(rule and rule.required)
+    first_of = rule.first_of if rule else None
+    removed = str.maketrans("", "", rule.remove) if rule and rule.remove else None
 
     def read(cell: Any) -> Any:
         if isinstance(cell, str):
             cell = cell.strip(_BLANKS)
+            if first_of:
+                cell = cell.split(first_of, 1)[0].strip(_BLANKS)
+            if removed:
+                cell = cell.translate(removed)
             if "\0" in cell:
                 raise BadValue("nul_byte", target.name)
             if not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
@@ -105,6 +111,8 @@ def _number_pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
 
 def _number(cell: Any, pattern: re.Pattern[str], mapping: FileMapping) -> Decimal:
     text = str(cell)
+    if mapping.number_marks or mapping.negative_in_parentheses:
+        text = _bare_number(text, mapping)
     if len(text) > _MAX_NUMBER_LENGTH or not pattern.fullmatch(text):
         raise BadValue("bad_number")
     if mapping.thousands:
@@ -114,6 +122,18 @@ def _number(cell: Any, pattern: re.Pattern[str], mapping: FileMapping) -> Decima
         return Decimal(text.replace(mapping.decimal, "."))
     except ArithmeticError:
         raise BadValue("bad_number") from None
+
+
+def _bare_number(text: str, mapping: FileMapping) -> str:
+    """Without currency and the like; `(5)`, `-$5` and `$-5` are minus five."""
+    sign = ""
+    if mapping.negative_in_parentheses and text.startswith("(") and text.endswith(")"):
+        sign, text = "-", text[1:-1].strip(_BLANKS)
+    elif text.startswith(("-", "\u2212")):
+        sign, text = "-", text[1:].strip(_BLANKS)
+    for mark in mapping.number_marks:
+        text = text.removeprefix(mark).removesuffix(mark).strip(_BLANKS)
+    return sign + text
 
 
 def _numeric(

@@ -10,8 +10,9 @@ from trueline.errors import ConfigurationError, PermanentError, RowError
 from trueline.redaction import redact_addresses
 from trueline.sources.base import Record
 from trueline.sources.files.cells import Cell, cell_reader
-from trueline.sources.files.mapping import FileMapping
-from trueline.sources.files.tables import RawRow, normalise
+from trueline.sources.files.layout import day_pair
+from trueline.sources.files.mapping import FileMapping, normalise
+from trueline.sources.files.tables import RawRow
 from trueline.sources.files.targets import (
     CLAIM_MEASURE,
     DELIVERY_MEASURES,
@@ -78,6 +79,7 @@ class RowReader:
         self._by_name = {part.table: part for part in self.tables}
         self._known = {normalise(rule.column) for rule in mapping.fields.values()}
         self._known |= {normalise(column) for column in mapping.drop}
+        self._day_pair = day_pair(mapping)
         self.received = self.bad = 0
 
     def _table(self, name: str, time_zone: str) -> TableRows:
@@ -136,6 +138,10 @@ class RowReader:
 
     def _add_ad_report(self, row: RawRow) -> bool:
         """A row may carry delivery, a claim or both, depending on which measures it fills."""
+        if self._is_period(row):
+            first = self.tables[0]
+            first.errors.append(RowError(row.line, "platform_date", "not_one_day", row.text))
+            return False
         applicable = [part for part in self.tables if self._has_measure(part, row)]
         if not applicable:
             first = self.tables[0]
@@ -157,6 +163,13 @@ class RowReader:
                 part.errors.append(RowError(row.line, None, "duplicate_row", row.text))
                 is_good = False
         return is_good
+
+    def _is_period(self, row: RawRow) -> bool:
+        """True for a row over more than the one day that it would be taken for."""
+        if self._day_pair is None:
+            return False
+        first, last = self._day_pair
+        return last in row.cells and row.cells.get(first) != row.cells[last]
 
     def _has_measure(self, part: TableRows, row: RawRow) -> bool:
         if part.table == "ad_delivery":
@@ -193,6 +206,10 @@ class RowReader:
         )
 
     def _finish(self, part: TableRows, values: dict[str, Any]) -> dict[str, Any]:
+        if "click_id_type" in part.constants and not values.get("click_id"):
+            values["click_id_type"] = None  # a fixed type is that of the column's ids alone
+        if values.get("is_closed") is False:
+            values["deal_closed_at"] = None  # the close date of an open deal is a hope
         if "page_url" in values:
             page = read_page_url(values.pop("page_url"))
             _fill(values, PAGE_COLUMN[part.table], page.page_path)

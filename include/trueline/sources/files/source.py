@@ -107,7 +107,7 @@ class FilesSource:
         may_be_empty = mapping.format == "jsonl" and DATE_PLACEHOLDER in settings.path
         check_kind(path, found.name, mapping, may_be_empty=may_be_empty)
         table = open_table(path, found.name, mapping)
-        reader = RowReader(mapping, found.name, mapping.time_zone or self._time_zone)
+        reader = RowReader(table.mapping, found.name, mapping.time_zone or self._time_zone)
         spans: dict[tuple[str, str, str], Span] = {}
         crms: set[str] = set()
         reasons: Counter[str] = Counter()

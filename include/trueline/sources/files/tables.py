@@ -8,12 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
 from trueline.errors import PermanentError
 from trueline.sources.files.content import Lines, cut_off, is_damaged
-from trueline.sources.files.mapping import FileMapping
+from trueline.sources.files.layout import (
+    SEARCHED_ROWS,
+    Ignored,
+    is_header,
+    missing_columns,
+    resolved,
+    told_columns,
+)
+from trueline.sources.files.mapping import FileMapping, normalise
 
 _PARQUET_ROWS = 10_000
 
@@ -37,15 +46,15 @@ class RawRow:
 
 @dataclass(slots=True)
 class RawTable:
-    """The columns of a file as they are spelt (None where rows name their own), and its rows."""
+    """The columns of a file as they are spelt (None where rows name their own), and its rows.
+
+    Attributes:
+        mapping: The mapping with the one column of each field that this file has.
+    """
 
     columns: Sequence[str] | None
     rows: Iterator[RawRow]
-
-
-def normalise(column: str) -> str:
-    """How column names are compared: blanks, BOM and case do not matter."""
-    return " ".join(column.replace("\ufeff", "").replace("\u00a0", " ").split()).casefold()
+    mapping: FileMapping
 
 
 def open_table(path: Path, name: str, mapping: FileMapping) -> RawTable:
@@ -58,12 +67,13 @@ def open_table(path: Path, name: str, mapping: FileMapping) -> RawTable:
     table = reader(path, name, mapping)
     if table.columns is not None:
         _check_columns(table.columns, name, mapping)
+        table.mapping = resolved(mapping, table.columns)
     return table
 
 
 def _check_columns(found: Sequence[str], name: str, mapping: FileMapping) -> None:
     present = [normalise(column) for column in found]
-    for field, rule in mapping.fields.items():
+    for rule in resolved(mapping, found).fields.values():
         times = present.count(normalise(rule.column))
         if times > 1:
             raise PermanentError(
@@ -71,10 +81,11 @@ def _check_columns(found: Sequence[str], name: str, mapping: FileMapping) -> Non
                 where=name,
                 fix="Give the export's columns different names.",
             )
-        if times == 0 and rule.required is not False:
+    for field, rule in missing_columns(mapping, found).items():
+        if rule.required is not False:
             raise PermanentError(
-                f"The column {rule.column!r} (for {field}) is missing. "
-                f"Columns found: {', '.join(map(repr, found)) or 'none'}.",
+                f"The column {' or '.join(map(repr, rule.names))} (for {field}) is missing. "
+                f"{told_columns(mapping, found)}.",
                 where=name,
                 fix="Correct the export, or the column's name in the mapping; `required: false` "
                 "marks a column that may be missing. Delimiter and header_row decide what is "
@@ -93,8 +104,11 @@ def _csv(path: Path, name: str, mapping: FileMapping) -> RawTable:
     )
     header: list[str] = []
     try:
-        for _ in range(mapping.header_row):
-            header = next(reader)
+        if mapping.header_row == "find":
+            header = _found_header(reader, mapping)
+        else:
+            for _ in range(mapping.header_row):
+                header = next(reader)
         after_header = reader.line_num
         for _ in range(mapping.skip_rows):
             next(reader, None)
@@ -115,14 +129,30 @@ def _csv(path: Path, name: str, mapping: FileMapping) -> RawTable:
     header = [column.replace("\ufeff", "").strip() for column in header]
     while header and not header[-1]:  # a delimiter at the end of each line
         header.pop()
-    return RawTable(header, _csv_rows(reader, lines, name, header, mapping.delimiter))
+    return RawTable(header, _csv_rows(reader, lines, name, header, mapping), mapping)
+
+
+def _found_header(reader: Any, mapping: FileMapping) -> list[str]:
+    """The first row that names every needed column; else the one with the most cells, so that
+    the message about the missing column shows what was taken for the header."""
+    widest: list[str] = []
+    for _ in range(SEARCHED_ROWS):
+        cells = next(reader, None)
+        if cells is None:
+            break
+        if is_header(mapping, cells):
+            return list(cells)
+        if sum(map(bool, cells)) > sum(map(bool, widest)):
+            widest = cells
+    return widest
 
 
 def _csv_rows(
-    reader: Any, lines: Lines, name: str, header: Sequence[str], delimiter: str
+    reader: Any, lines: Lines, name: str, header: Sequence[str], mapping: FileMapping
 ) -> Iterator[RawRow]:
     keys = [normalise(column) for column in header]
     width = len(keys)
+    delimiter, is_ignored = mapping.delimiter, Ignored(mapping, keys)
     while True:
         begins = reader.line_num + 1
         try:
@@ -133,6 +163,8 @@ def _csv_rows(
             return
         if not any(cell.strip() for cell in cells):
             continue  # spreadsheets leave empty rows behind
+        if is_ignored(cells):
+            continue
         text = delimiter.join(cells)
         reason = None
         if len(cells) < width:
@@ -168,7 +200,12 @@ def _csv_error(name: str, line: int, error: csv.Error) -> PermanentError:
 
 
 def _jsonl(path: Path, name: str, mapping: FileMapping) -> RawTable:
-    return RawTable(None, _jsonl_rows(path, name, mapping))
+    rows = _jsonl_rows(path, name, mapping)
+    first = next(rows, None)
+    if first is None:
+        return RawTable(None, rows, mapping)
+    # Rows name their own columns; which of a field's names is used, the first row says.
+    return RawTable(None, chain([first], rows), resolved(mapping, list(first.cells)))
 
 
 def _jsonl_rows(path: Path, name: str, mapping: FileMapping) -> Iterator[RawRow]:
@@ -221,7 +258,7 @@ def _parquet(path: Path, name: str, mapping: FileMapping) -> RawTable:
             where=name,
             fix="Copy or export it again; nothing of it was loaded.",
         ) from None
-    return RawTable(columns, _parquet_rows(file, name, columns))
+    return RawTable(columns, _parquet_rows(file, name, columns), mapping)
 
 
 def _parquet_rows(file: Any, name: str, columns: Sequence[str]) -> Iterator[RawRow]:
