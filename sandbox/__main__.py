@@ -26,6 +26,12 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="serve the platforms' APIs on 127.0.0.1")
     serve.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    serve.add_argument(
+        "--google-ads-grpc",
+        type=Path,
+        metavar="CERTIFICATE",
+        help="serve Google's own Ads client too, over gRPC; write the certificate to trust there",
+    )
     generate = commands.add_parser("generate", help="write the world as plain files")
     generate.add_argument("--out", type=Path, required=True, help="folder to write to")
     for command in (serve, generate):
@@ -59,12 +65,20 @@ def _cannot_use(port: int, error: OSError | OverflowError) -> int:
     return 2
 
 
-def _serve(world: World, port: int) -> int:
+def _serve(world: World, port: int, certificate: Path | None) -> int:
     try:
         server = SandboxServer(world, port)
     except (OSError, OverflowError) as error:
         return _cannot_use(port, error)
-    return _until_stopped(server, ready_line(server))
+    if certificate is None:
+        return _until_stopped(server, ready_line(server))
+    from sandbox.server.google_grpc import GoogleAdsGrpc
+
+    door = GoogleAdsGrpc(server.answer, certificate)
+    ready = f"{ready_line(server)}; Google Ads over gRPC at {door.endpoint}"
+    code = _until_stopped(server, ready)
+    door.close()
+    return code
 
 
 def _serve_bigquery(asked: argparse.Namespace) -> int:
@@ -113,7 +127,7 @@ def main(given: list[str] | None = None) -> int:
         print(f"sandbox: {error}.", file=sys.stderr)
         return 2
     if asked.command == "serve":
-        return _serve(world, asked.port)
+        return _serve(world, asked.port, asked.google_ads_grpc)
     for line in write_world(world, asked.out):
         print(line)
     return 0

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
-from trueline.connections import Connection
+from trueline.connections import Connection, as_fields
 from trueline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection as AirflowConnection
 
 
-def connection_from_airflow(name: str) -> Connection:
-    """The Airflow connection ``name``: host → base_url, password → token, extra → extra.
+#: Masked wherever Airflow writes a log; it knows some of these names itself, not all.
+_SECRETS = ("client_secret", "refresh_token", "private_key", "service_account", "developer_token")
+
+
+def connection_from_airflow(name: str, token_folder: Path | None = None) -> Connection:
+    """The Airflow connection ``name``: host → base_url, the form's fields → token and extra.
+
+    A connection of the type ``http`` has its token in ``password``.
 
     Raises:
         ConfigurationError: Airflow has no such connection.
@@ -24,11 +32,17 @@ def connection_from_airflow(name: str) -> Connection:
         found = BaseHook.get_connection(name)
     except AirflowNotFoundException:
         raise no_connection(name) from None
+    fields = as_fields(found.extra_dejson)
+    token = fields.pop("token", "") or found.password or ""
+    for secret in (token, *(fields.get(name) for name in _SECRETS)):
+        if secret:
+            mask_secret(secret)
     return Connection(
         name,
         base_url=_base_url(found),
-        token=found.password or "",
-        extra={key: str(value) for key, value in found.extra_dejson.items()},
+        token=token.strip(),
+        extra=fields,
+        token_folder=token_folder,
     )
 
 

@@ -199,7 +199,9 @@ def _connection(profile: Profile, source: str) -> Connection | None:
             where=str(profile.path),
             fix=f"Its sources are: {', '.join(profile.sources)}.",
         )
-    return None if settings.connection is None else connection_from_airflow(settings.connection)
+    if settings.connection is None:
+        return None
+    return connection_from_airflow(settings.connection, profile.token_folder)
 
 
 def _as_of(text: str | None) -> datetime | None:

@@ -13,7 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
+from sandbox.server.salesforce import Salesforce
 from sandbox.server.site_tag import SiteTag
+from sandbox.server.tokens import answer_token, control_tokens, no_such_path
+from sandbox.server.whoami import answer_whoami
 from sandbox.server.wire import RefusedError, Request, Response, as_json
 from sandbox.world import World
 
@@ -67,7 +70,9 @@ class SandboxServer(ThreadingHTTPServer):
             "google-ads": GoogleAds(world).answer,
             "meta-ads": Meta(world).answer,
             "hubspot": HubSpot(world).answer,
+            "salesforce": Salesforce(world).answer,
             "site-tag": SiteTag(world).answer,
+            "google-oauth": no_such_path,
         }
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -85,6 +90,8 @@ class SandboxServer(ThreadingHTTPServer):
             if request.method == "DELETE":
                 self.log.clear()
             return as_json(self.log.as_dict())
+        if prefix == "__tokens":
+            return control_tokens(request)
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)
@@ -96,9 +103,12 @@ class SandboxServer(ThreadingHTTPServer):
                 request.headers,
                 request.body,
                 f"{request.base_url}/{prefix}",
+                request.pairs,
             )
             try:
-                response = platform(inner)
+                response = (
+                    answer_token(request) or answer_whoami(request, self.world) or platform(inner)
+                )
             except RefusedError as refused:
                 response = refused.response
         self.log.add(f"/{prefix}", request.method, request.path, response.status)
@@ -140,13 +150,15 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._write(as_json({"error": "bad content-length"}, 413))
             return
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
         request = Request(
             method=self.command,
             path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            query=dict(pairs),
             headers={key.lower(): value for key, value in self.headers.items()},
             body=self.rfile.read(length),
             base_url=self.server.url,
+            pairs=pairs,
         )
         try:
             response = self.server.answer(request)

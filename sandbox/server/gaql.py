@@ -23,11 +23,17 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class QueryError(Exception):
-    """A query that Google refuses; ``code`` is its QueryError value."""
+    """A query that Google refuses; ``code`` is a value of the error enumeration ``family``."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, family: str = "queryError") -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code, self.message, self.family = code, message, family
+
+
+def camel(name: str) -> str:
+    """``cost_micros`` as JSON spells it; what is in camel case already stays so."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Condition:
 
     def holds(self, found: Any) -> bool:
         """Compare as numbers where both sides are, else as text."""
+        if isinstance(found, bool):
+            return COMPARISONS[self.mark](str(found).upper(), str(self.value).upper())
         if self.mark == "IN":
             return str(found) in self.value
         left, right = str(found), str(self.value)
@@ -67,13 +75,13 @@ class Query:
                 continue
             if part.mark not in ("=", ">=", "<="):
                 raise QueryError(
-                    "INVALID_OPERATOR_FOR_FIELD", "segments.date takes =, >=, <=, BETWEEN"
+                    "OPERATOR_FIELD_MISMATCH", "segments.date takes =, >=, <=, BETWEEN"
                 )
             try:
                 day = date.fromisoformat(str(part.value))
             except ValueError:
                 raise QueryError(
-                    "INVALID_VALUE_WITH_BETWEEN_OPERATOR", f"'{part.value}' is no date (YYYY-MM-DD)"
+                    "INVALID_DATE_FORMAT", f"'{part.value}' is no date (YYYY-MM-DD)"
                 ) from None
             low = day if part.mark in ("=", ">=") else low
             high = day if part.mark in ("=", "<=") else high
@@ -132,12 +140,12 @@ def _conditions(reader: _Reader) -> list[Condition]:
             reader.word("AND", "BAD_OPERATOR")
             found.append(Condition(name, "<=", reader.value()))
         elif mark == "IN":
-            reader.word("(", "BAD_LIST_DELIMITER")
+            reader.word("(", "EXPECTED_LIST")
             values = [reader.value()]
             while reader.peek() == ",":
                 reader.take()
                 values.append(reader.value())
-            reader.word(")", "BAD_LIST_DELIMITER")
+            reader.word(")", "EXPECTED_LIST")
             found.append(Condition(name, "IN", values))
         elif mark in COMPARISONS:
             found.append(Condition(name, mark, reader.value()))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.server.gaql import Query, QueryError
+from sandbox.server.gaql import Query, QueryError, camel
 
 INT64 = {
     "customer.id",
+    "customer_client.id",
+    "customer_client.level",
     "campaign.id",
     "ad_group.id",
     "metrics.cost_micros",
@@ -22,8 +24,10 @@ CUSTOMER = {
     "customer.currency_code",
     "customer.time_zone",
     "customer.descriptive_name",
+    "customer.manager",
     "customer.resource_name",
     "customer.status",
+    "customer.test_account",
 }
 CAMPAIGN = {
     "campaign.id",
@@ -44,7 +48,24 @@ ACTION = {
     "segments.conversion_action_category",
 }
 FIELDS = {
-    "customer": CUSTOMER,
+    "customer": CUSTOMER | DELIVERY | CLAIMS | ACTION | {"segments.date"},
+    "customer_client": CUSTOMER
+    | {
+        f"customer_client.{name}"
+        for name in (
+            "id",
+            "client_customer",
+            "currency_code",
+            "descriptive_name",
+            "hidden",
+            "level",
+            "manager",
+            "resource_name",
+            "status",
+            "test_account",
+            "time_zone",
+        )
+    },
     "campaign": CUSTOMER | CAMPAIGN | DELIVERY | CLAIMS | ACTION | {"segments.date"},
     "click_view": CUSTOMER
     | CAMPAIGN
@@ -81,14 +102,9 @@ FIELDS = {
 Row = dict[str, Any]
 
 
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
 def camel_path(name: str) -> str:
     """``metrics.cost_micros`` as the field mask writes it: ``metrics.costMicros``."""
-    return ".".join(_camel(part) for part in name.split("."))
+    return ".".join(camel(part) for part in name.split("."))
 
 
 def check(query: Query) -> None:
@@ -104,10 +120,7 @@ def check(query: Query) -> None:
         if name not in known:
             raise QueryError("UNRECOGNIZED_FIELD", f"Unrecognized field in the query: '{name}'.")
         if name not in FIELDS[query.resource]:
-            raise QueryError(
-                "PROHIBITED_FIELD_IN_SELECT_CLAUSE",
-                f"The field '{name}' cannot be selected with FROM {query.resource}.",
-            )
+            raise QueryError(*_out_of_place(name, query.resource, is_selected=name in query.fields))
     if query.resource != "click_view" and "segments.date" in used and None in query.dates():
         raise QueryError(
             "EXPECTED_FILTERS_ON_DATE_RANGE",
@@ -129,15 +142,40 @@ def check(query: Query) -> None:
             )
 
 
-def shape(fields: list[str], row: Row) -> Row:
-    """Nest and rename: ``metrics.cost_micros`` 5 becomes ``{"metrics": {"costMicros": "5"}}``."""
+def _out_of_place(name: str, resource: str, *, is_selected: bool) -> tuple[str, str]:
+    """Google's code and words for a field that does not go with the resource."""
+    kind = name.partition(".")[0]
+    if kind in ("metrics", "segments"):
+        return (
+            f"PROHIBITED_{kind[:-1].upper()}_IN_SELECT_OR_WHERE_CLAUSE",
+            f"Cannot select or filter on the following {kind}: '{name}', "
+            f"since they are incompatible with resource '{resource}'.",
+        )
+    clause = "SELECT" if is_selected else "WHERE"
+    return (
+        f"PROHIBITED_RESOURCE_TYPE_IN_{clause}_CLAUSE",
+        f"The following fields are not valid with FROM {resource}: '{name}'.",
+    )
+
+
+def shape(query: Query, row: Row) -> Row:
+    """Nest and rename: ``metrics.cost_micros`` 5 becomes ``{"metrics": {"costMicros": "5"}}``.
+
+    Resource names come unasked, of the main resource and of every other that is selected from.
+    """
     made: Row = {}
-    for name in fields:
+    for resource in dict.fromkeys([query.resource, *(name.split(".")[0] for name in query.fields)]):
+        named = row.get(f"{resource}.resource_name")
+        if named is not None:
+            made[camel(resource)] = {"resourceName": named}
+    for name in query.fields:
         value = row[name]
         if name in INT64:
             value = str(value)
+        elif isinstance(value, float) and value.is_integer():
+            value = int(value)
         place = made
-        *parents, leaf = (_camel(part) for part in name.split("."))
+        *parents, leaf = (camel(part) for part in name.split("."))
         for parent in parents:
             place = place.setdefault(parent, {})
         place[leaf] = value

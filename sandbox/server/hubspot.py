@@ -1,7 +1,12 @@
 """HubSpot's CRM API: search, batch read with history, lists with archived records, associations.
 
 Wire facts: every property is a string or null; a search page holds at most 200 records and a search
-refuses to page past 10,000; history is newest first; a merged-away id answers with its survivor.
+refuses to page past 10,000; lists have no such end; history is newest first and halves what a list
+or batch may hold; a merged-away id answers with its survivor; what a batch does not find comes as
+errors beside the results (207). The numbered paths and the dated ones say the same.
+
+Unlike the original it never slows anybody down by itself, and a merge keeps the survivor's id
+(HubSpot makes a new record since 2025).
 """
 
 from __future__ import annotations
@@ -10,15 +15,32 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.server.hubspot_records import CONTACT_PROPERTIES, DEAL_PROPERTIES, Record, Records
-from sandbox.server.wire import TOKEN, RefusedError, Request, Response, as_json
+from sandbox.server.hubspot_records import Record, Records
+from sandbox.server.hubspot_search import (
+    KNOWN,
+    MAX_BODY_CHARACTERS,
+    NUMBERS,
+    TIMES,
+    find,
+    number,
+    refuse,
+)
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import TOKEN, Request, Response, as_json
 from sandbox.world import World
 
-SEARCH = re.compile(r"/crm/v3/objects/(contacts|deals)/search")
-BATCH = re.compile(r"/crm/v3/objects/(contacts|deals)/batch/read")
-LIST = re.compile(r"/crm/v3/objects/(contacts|deals)")
-PROPERTIES = re.compile(r"/crm/v3/properties/(contacts|deals)")
-ASSOCIATIONS = re.compile(r"/crm/v4/associations/(deals)/(contacts)/batch/read")
+#: A token whose app was not granted the deals.
+TOKEN_WITHOUT_DEALS = f"{TOKEN}-without-deals"
+VERSIONS = ("v3", "2026-03", "2026-09")
+_DATED = "|".join(VERSIONS[1:])
+_OBJECTS = rf"/crm/(?:v3/objects|objects/(?:{_DATED}))/(contacts|deals)"
+SEARCH = re.compile(rf"{_OBJECTS}/search")
+BATCH = re.compile(rf"{_OBJECTS}/batch/read")
+LIST = re.compile(_OBJECTS)
+PROPERTIES = re.compile(rf"/crm/(?:v3/properties|properties/(?:{_DATED}))/(contacts|deals)")
+ASSOCIATIONS = re.compile(
+    rf"/crm/(?:v4/associations|associations/(?:{_DATED}))/(deals)/(contacts)/batch/read"
+)
 DEFAULTS = {
     "contacts": (
         "createdate",
@@ -39,23 +61,23 @@ DEFAULTS = {
         "pipeline",
     ),
 }
-MAX_RESULTS = 10_000
-TIMES = {"createdate", "lastmodifieddate", "hs_lastmodifieddate", "closedate"}
-
-
-def refuse(message: str, status: int = 400, category: str = "VALIDATION_ERROR") -> RefusedError:
-    """An error in HubSpot's shape."""
-    return RefusedError(
-        as_json(
-            {
-                "status": "error",
-                "message": message,
-                "category": category,
-                "correlationId": "5a9d0b0e-0000-4000-8000-000000000000",
-            },
-            status,
-        )
-    )
+#: Told whatever was asked for.
+ALWAYS = {
+    "contacts": ("createdate", "hs_object_id", "lastmodifieddate"),
+    "deals": ("createdate", "hs_lastmodifieddate", "hs_object_id"),
+}
+OPTIONS = {
+    "lifecyclestage": ("lead", "opportunity", "customer"),
+    "hs_lead_status": (
+        "NEW",
+        "OPEN",
+        "ATTEMPTED_TO_CONTACT",
+        "CONNECTED",
+        "UNQUALIFIED",
+        "BAD_TIMING",
+    ),
+    "consent_ad_user_data": ("granted", "denied"),
+}
 
 
 class HubSpot:
@@ -70,7 +92,8 @@ class HubSpot:
         Raises:
             RefusedError: with HubSpot's error body.
         """
-        if request.bearer() != TOKEN:
+        token = request.bearer()
+        if not TOKENS.accepts(token) and token != TOKEN_WITHOUT_DEALS:
             raise refuse(
                 "Authentication credentials not found. This API supports OAuth 2.0 "
                 "authentication and you can find more details at "
@@ -88,35 +111,19 @@ class HubSpot:
         for method, pattern, handler in routes:
             found = pattern.fullmatch(request.path)
             if found and request.method == method:
-                return handler(request, found[1])
+                _granted(request, found[1])
+                return _with_limits(handler(request, found[1]), is_search=pattern is SEARCH)
         raise refuse("resource not found", 404, "OBJECT_NOT_FOUND")
 
     def _search(self, request: Request, kind: str) -> Response:
+        if len(request.body) > MAX_BODY_CHARACTERS:
+            raise refuse(f"A search may have at most {MAX_BODY_CHARACTERS} characters")
         body = _body(request)
-        limit, after = (
-            _number(body.get("limit", 10), "limit"),
-            _number(body.get("after", 0), "after"),
-        )
-        if not 1 <= limit <= 200:
-            raise refuse(f"Invalid input JSON: limit must be between 1 and 200, was {limit}")
-        if after + limit > MAX_RESULTS:
-            raise refuse(
-                f"The maximum number of results that can be paged is {MAX_RESULTS}. "
-                f"after {after} with limit {limit} is past it"
-            )
-        groups = body.get("filterGroups", [])
-        if len(groups) > 5 or sum(len(group.get("filters", [])) for group in groups) > 18:
-            raise refuse("At most 5 filterGroups with 18 filters in total are allowed")
-        found = [
-            record
-            for record in self._records.live(kind)
-            if not groups or any(_holds(record, group, kind) for group in groups)
-        ]
-        _sort(found, body.get("sorts", []), kind)
+        found, after, limit = find(self._records.live(kind), body, kind)
         page = found[after : after + limit]
         made: dict[str, Any] = {
             "total": len(found),
-            "results": [_shape(record, body.get("properties", []), kind) for record in page],
+            "results": [_shape(record, body.get("properties") or [], kind) for record in page],
         }
         if after + limit < len(found):
             made["paging"] = {"next": {"after": str(after + limit)}}
@@ -124,7 +131,7 @@ class HubSpot:
 
     def _batch(self, request: Request, kind: str) -> Response:
         body = _body(request)
-        inputs, history = body.get("inputs", []), body.get("propertiesWithHistory", [])
+        inputs, history = body.get("inputs", []), body.get("propertiesWithHistory") or []
         most = 50 if history else 100
         if not isinstance(inputs, list) or not 1 <= len(inputs) <= most:
             raise refuse(f"The number of inputs must be between 1 and {most}")
@@ -135,62 +142,56 @@ class HubSpot:
                 missing.append(str(item.get("id", "")))
             elif record.record_id not in seen:
                 seen.add(record.record_id)
-                shaped = _shape(record, body.get("properties", []), kind)
-                if history:
-                    shaped["propertiesWithHistory"] = {
-                        name: record.history.get(name, []) for name in history
-                    }
-                results.append(shaped)
+                results.append(_shape(record, body.get("properties") or [], kind, history))
+        problem = {
+            "category": "OBJECT_NOT_FOUND",
+            "message": f"Could not get some {kind.upper()[:-1]} objects, they may be deleted or "
+            "not exist. Check that ids are valid.",
+            "context": {"ids": missing},
+        }
+        return self._many(results, [problem] if missing else [])
+
+    def _many(self, results: list[Any], problems: list[dict[str, Any]]) -> Response:
         made: dict[str, Any] = {
             "status": "COMPLETE",
             "results": results,
             "startedAt": self._records.now,
             "completedAt": self._records.now,
         }
-        if missing:
-            made |= {
-                "numErrors": 1,
-                "errors": [
-                    {
-                        "status": "error",
-                        "category": "OBJECT_NOT_FOUND",
-                        "message": "Could not get some objects, they may be deleted or not exist.",
-                        "context": {"ids": missing},
-                    }
-                ],
-            }
-        return as_json(made, 207 if missing else 200)
+        if problems:
+            made["numErrors"] = len(problems)
+            made["errors"] = [
+                {"status": "error", **problem, "errors": [], "links": {}} for problem in problems
+            ]
+        return as_json(made, 207 if problems else 200)
 
     def _list(self, request: Request, kind: str) -> Response:
-        limit = _number(request.query.get("limit", "10"), "limit")
-        if not 1 <= limit <= 100:
-            raise refuse(f"Invalid input: limit must be between 1 and 100, was {limit}")
-        archived = request.query.get("archived", "false") == "true"
+        history = _names(request, "propertiesWithHistory")
+        limit, most = number(request.query.get("limit", "10"), "limit"), 50 if history else 100
+        if not 1 <= limit <= most:
+            raise refuse(f"Invalid input: limit must be between 1 and {most}, was {limit}")
+        archived = request.query.get("archived", "").lower() == "true"
         pool = self._records.archived(kind) if archived else self._records.live(kind)
-        after = _number(request.query.get("after", "0"), "after")
+        after = number(request.query.get("after") or "0", "after")
         rest = [record for record in pool if int(record.record_id) > after]
         rest.sort(key=lambda record: int(record.record_id))
-        names = [name for name in request.query.get("properties", "").split(",") if name]
-        made: dict[str, Any] = {"results": [_shape(item, names, kind) for item in rest[:limit]]}
+        names, linked = _names(request, "properties"), _names(request, "associations")
+        made: dict[str, Any] = {"results": []}
+        for record in rest[:limit]:
+            shaped = _shape(record, names, kind, history)
+            contact = self._records.contact_of_deal(record.record_id)
+            if kind == "deals" and "contacts" in linked and contact:
+                told = {"id": contact, "type": "deal_to_contact"}
+                shaped["associations"] = {"contacts": {"results": [told]}}
+            made["results"].append(shaped)
         if len(rest) > limit:
-            made["paging"] = {"next": {"after": rest[limit - 1].record_id}}
+            last = rest[limit - 1].record_id
+            link = f"{request.base_url}{request.path}?after={last}"
+            made["paging"] = {"next": {"after": last, "link": link}}
         return as_json(made)
 
     def _properties(self, request: Request, kind: str) -> Response:
-        known = CONTACT_PROPERTIES if kind == "contacts" else DEAL_PROPERTIES
-        return as_json(
-            {
-                "results": [
-                    {
-                        "name": name,
-                        "label": name.replace("_", " "),
-                        "groupName": "sandbox",
-                        "type": "datetime" if name in TIMES else "string",
-                    }
-                    for name in known
-                ]
-            }
-        )
+        return as_json({"results": [_property(name, kind) for name in KNOWN[kind]]})
 
     def _associations(self, request: Request, kind: str) -> Response:
         inputs = _body(request).get("inputs", [])
@@ -203,40 +204,62 @@ class HubSpot:
             if contact is None:
                 missing.append(deal)
                 continue
+            # The numbered version tells a number, the dated ones text.
+            to_id: int | str = int(contact) if "/v4/" in request.path else contact
+            label = {"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}
             results.append(
                 {
                     "from": {"id": deal},
-                    "to": [
-                        {
-                            "toObjectId": int(contact),
-                            "associationTypes": [
-                                {"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}
-                            ],
-                        }
-                    ],
+                    "to": [{"toObjectId": to_id, "associationTypes": [label]}],
                 }
             )
-        made: dict[str, Any] = {
-            "status": "COMPLETE",
-            "results": results,
-            "startedAt": self._records.now,
-            "completedAt": self._records.now,
-        }
-        if missing:
-            made |= {
-                "numErrors": len(missing),
-                "errors": [
-                    {
-                        "status": "error",
-                        "category": "OBJECT_NOT_FOUND",
-                        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
-                        "message": "No contact is associated with deal",
-                        "context": {"fromObjectId": [deal]},
-                    }
-                    for deal in missing
-                ],
+        problems = [
+            {
+                "category": "OBJECT_NOT_FOUND",
+                "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+                "message": f"No contact is associated with deal {deal}.",
+                "context": {
+                    "fromObjectId": [deal],
+                    "fromObjectType": ["deal"],
+                    "toObjectType": ["contact"],
+                },
             }
-        return as_json(made, 207 if missing else 200)
+            for deal in missing
+        ]
+        return self._many(results, problems)
+
+
+def _granted(request: Request, kind: str) -> None:
+    if request.bearer() != TOKEN and kind == "deals":
+        raise refuse(
+            "This app hasn't been granted all required scopes to make this call. Read more about "
+            "required scopes here: https://developers.hubspot.com/scopes.",
+            403,
+            "MISSING_SCOPES",
+            errors=[
+                {
+                    "message": "One or more of the following scopes are required.",
+                    "context": {"requiredGranularScopes": ["crm.objects.deals.read"]},
+                }
+            ],
+            links={"scopes": "https://developers.hubspot.com/scopes"},
+        )
+
+
+def _with_limits(response: Response, *, is_search: bool) -> Response:
+    """The headers of a private app in a professional account; searches have none."""
+    if is_search:
+        return response
+    limits = {
+        "X-HubSpot-RateLimit-Daily": "650000",
+        "X-HubSpot-RateLimit-Daily-Remaining": "649999",
+        "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        "X-HubSpot-RateLimit-Max": "190",
+        "X-HubSpot-RateLimit-Remaining": "189",
+    }
+    return Response(
+        response.status, response.body, response.content_type, {**response.headers, **limits}
+    )
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -249,80 +272,59 @@ def _body(request: Request) -> dict[str, Any]:
     return found
 
 
-def _number(value: Any, name: str) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        raise refuse(f"Invalid input JSON: {name} must be a whole number") from None
+def _names(request: Request, parameter: str) -> list[str]:
+    """Comma-separated or repeated: HubSpot's own client repeats, its documentation separates."""
+    told = ",".join(value for key, value in request.pairs if key == parameter)
+    return [name for name in told.split(",") if name]
 
 
-def _comparable(name: str, value: Any) -> Any:
-    """Times as epoch milliseconds, ids and amounts as numbers, the rest as text."""
+def _property(name: str, kind: str) -> dict[str, Any]:
     if name in TIMES:
-        return Records.milliseconds(str(value))
-    if name in ("hs_object_id", "amount"):
-        return float(value)
-    return str(value).lower()
+        type_, field_type = "datetime", "date"
+    elif name in NUMBERS:
+        type_, field_type = "number", "number"
+    elif name.startswith(("is_", "hs_is_")):
+        type_, field_type = "bool", "booleancheckbox"
+    elif name in OPTIONS:
+        type_, field_type = "enumeration", "select"
+    else:
+        type_, field_type = "string", "text"
+    return {
+        "name": name,
+        "label": name.replace("_", " "),
+        "type": type_,
+        "fieldType": field_type,
+        "description": "",
+        "groupName": f"{kind[:-1]}information",
+        "options": [
+            {
+                "label": value.replace("_", " ").title(),
+                "value": value,
+                "displayOrder": order,
+                "hidden": False,
+            }
+            for order, value in enumerate(OPTIONS.get(name, ()))
+        ],
+        "displayOrder": -1,
+        "calculated": False,
+        "externalOptions": False,
+        "hasUniqueValue": False,
+        "hidden": False,
+        "hubspotDefined": name.startswith("hs_"),
+        "formField": True,
+        "modificationMetadata": {
+            "archivable": True,
+            "readOnlyDefinition": False,
+            "readOnlyValue": False,
+        },
+    }
 
 
-COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "EQ": lambda left, right: left == right,
-    "NEQ": lambda left, right: left != right,
-    "GT": lambda left, right: left > right,
-    "GTE": lambda left, right: left >= right,
-    "LT": lambda left, right: left < right,
-    "LTE": lambda left, right: left <= right,
-}
-
-
-def _holds(record: Record, group: dict[str, Any], kind: str) -> bool:
-    return all(_filter(record, part, kind) for part in group.get("filters", []))
-
-
-def _filter(record: Record, part: dict[str, Any], kind: str) -> bool:
-    name, operator = str(part.get("propertyName", "")), str(part.get("operator", ""))
-    _known(name, kind)
-    value = record.properties.get(name)
-    if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
-        return bool(value) == (operator == "HAS_PROPERTY")
-    try:
-        if operator == "IN":
-            wanted = [_comparable(name, item) for item in part.get("values", [])]
-            return bool(value) and _comparable(name, value) in wanted
-        if operator == "BETWEEN":
-            low, high = _comparable(name, part["value"]), _comparable(name, part["highValue"])
-            return bool(value) and low <= _comparable(name, value) <= high
-        if operator in COMPARE:
-            wanted_value = _comparable(name, part["value"])
-            return bool(value) and COMPARE[operator](_comparable(name, value), wanted_value)
-    except (ValueError, KeyError):
-        raise refuse(f"Invalid input JSON: bad value for {name} with {operator}") from None
-    raise refuse(f"Invalid input JSON: operator {operator or '(none)'} is not known")
-
-
-def _known(name: str, kind: str) -> None:
-    if name not in (CONTACT_PROPERTIES if kind == "contacts" else DEAL_PROPERTIES):
-        raise refuse(f"There was a problem with the request: property '{name}' does not exist")
-
-
-def _sort(found: list[Record], sorts: list[Any], kind: str) -> None:
-    if len(sorts) > 1:
-        raise refuse("Only one sort is allowed")
-    name, down = "hs_object_id", False
-    if sorts:
-        spec = sorts[0] if isinstance(sorts[0], dict) else {"propertyName": str(sorts[0])}
-        name = str(spec.get("propertyName", ""))
-        down = spec.get("direction", "ASCENDING") == "DESCENDING"
-        _known(name, kind)
-    found.sort(key=lambda record: int(record.record_id))
-    found.sort(
-        key=lambda record: _comparable(name, record.properties.get(name) or "0"), reverse=down
-    )
-
-
-def _shape(record: Record, asked: list[str], kind: str) -> dict[str, Any]:
+def _shape(
+    record: Record, asked: list[str], kind: str, history: list[str] | None = None
+) -> dict[str, Any]:
     """A record with the asked properties; one without a value, known or not, is null."""
-    names = dict.fromkeys((*DEFAULTS[kind], *asked))
+    names = dict.fromkeys((*ALWAYS[kind], *(asked or DEFAULTS[kind])))
     made: dict[str, Any] = {
         "id": record.record_id,
         "properties": {name: record.properties.get(name) for name in names},
@@ -330,6 +332,8 @@ def _shape(record: Record, asked: list[str], kind: str) -> dict[str, Any]:
         "updatedAt": record.updated_at,
         "archived": bool(record.archived_at),
     }
+    if history:
+        made["propertiesWithHistory"] = {name: record.history.get(name, []) for name in history}
     if record.archived_at:
         made["archivedAt"] = record.archived_at
     return made

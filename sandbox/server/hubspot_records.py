@@ -60,6 +60,9 @@ DEAL_PROPERTIES = (
     "hs_lastmodifieddate",
     "hs_object_id",
 )
+#: What the API knows beside what people export.
+API_CONTACT_PROPERTIES = (*CONTACT_PROPERTIES, "hs_calculated_merged_vids")
+API_DEAL_PROPERTIES = (*DEAL_PROPERTIES, "hs_merged_object_ids")
 STAGE_OF_OUTCOME = {"won": "closedwon", "lost": "closedlost", "open": "contractsent"}
 
 
@@ -157,9 +160,11 @@ class Records:
         if contact.deleted_at is not None:
             changed.append(contact.deleted_at)
         created, updated = clock.zulu(contact.created_at), clock.zulu(max(changed))
-        stage = "lead"
+        lifecycle = [Change(contact.created_at, "lead")]
         if deal:
-            stage = "customer" if deal.outcome == "won" else "opportunity"
+            lifecycle.append(Change(deal.created_at, "opportunity"))
+        if deal and deal.outcome == "won":
+            lifecycle.append(Change(deal.closed_at, "customer"))
         properties: dict[str, str | None] = dict(contact.properties)
         properties |= {
             "email": contact.email or None,
@@ -170,12 +175,17 @@ class Records:
             "createdate": created,
             "lastmodifieddate": updated,
             "hs_object_id": contact.contact_id,
-            "lifecyclestage": stage,
+            "lifecyclestage": lifecycle[-1].value,
             "hs_lead_status": contact.status[-1].value if contact.status else None,
             "disqualification_reason": contact.reason[-1].value if contact.reason else None,
             "contact_attempts": str(contact.attempts) if contact.attempts else None,
             "is_test_contact": "true" if contact.is_test else None,
             "hs_merged_object_ids": ";".join(twin.contact_id for twin in twins) or None,
+            "hs_calculated_merged_vids": ";".join(
+                f"{twin.contact_id}:{self.milliseconds(clock.zulu(twin.merged_at))}"
+                for twin in twins
+            )
+            or None,
         }
         return Record(
             contact.contact_id,
@@ -186,6 +196,7 @@ class Records:
             {
                 "hs_lead_status": self._history(contact.status),
                 "disqualification_reason": self._history(contact.reason),
+                "lifecyclestage": self._history(lifecycle),
             },
         )
 

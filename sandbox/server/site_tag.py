@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from sandbox.server.wire import TOKEN, Request, Response, as_json
+from sandbox.server.tokens import TOKENS
+from sandbox.server.wire import Request, Response, as_json
 from sandbox.world import World
 from sandbox.world.company import SITE
 from sandbox.world.model import DAY, TagEvent, Touch
@@ -84,7 +85,7 @@ class SiteTag:
 
     def answer(self, request: Request) -> Response:
         """Serve a day's file; 404 for a day outside the world."""
-        if request.bearer() != TOKEN:
+        if not TOKENS.accepts(request.bearer()):
             return as_json({"error": "unauthorized"}, 401, WWW_Authenticate="Bearer")
         found = PATH.fullmatch(request.path)
         if request.method != "GET" or not found:

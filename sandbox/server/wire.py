@@ -12,7 +12,10 @@ TOKEN = "sandbox-token"
 
 @dataclass(frozen=True)
 class Request:
-    """One parsed HTTP request. ``path`` has no platform prefix; header names are lower case."""
+    """One parsed HTTP request. ``path`` has no platform prefix; header names are lower case.
+
+    ``query`` keeps the last of repeated parameters, ``pairs`` all in order.
+    """
 
     method: str
     path: str
@@ -20,6 +23,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     base_url: str
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def bearer(self) -> str:
         """The bearer token, empty if there is none."""

@@ -75,6 +75,10 @@ def test_sql_test_runs_the_stories_of_one_table() -> None:
     assert all(row["passed"] for row in found)
 
 
+def test_a_verb_that_fails_in_a_process_of_its_own_ends_with_its_exit_code() -> None:
+    assert trueline("sandbox", "dance").returncode == 2
+
+
 def test_the_sandbox_writes_its_files(tmp_path: Path) -> None:
     arguments = ("--out", str(tmp_path), "--days", "3", "--size", "0.1")
     done = trueline("sandbox", "generate", *arguments)

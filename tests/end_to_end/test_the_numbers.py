@@ -167,7 +167,9 @@ def test_pixel_conversions_are_what_the_platforms_claim(
 ) -> None:
     expected: dict[Key, Decimal] = defaultdict(Decimal)
     for row in raw["pixel_claims"]:
-        if row["conversion_action"] in MACRO_ACTIONS:
+        # Google files every claim under two days, and counts under the conversion's.
+        is_second = row["platform"] == "google_ads" and row["claim_basis"] == "click_date"
+        if row["conversion_action"] in MACRO_ACTIONS and not is_second:
             key = (row["platform_date"], row["platform"], row["campaign_id"])
             expected[key] += row["pixel_conversions"]
     found = {

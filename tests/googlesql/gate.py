@@ -21,7 +21,7 @@ from tests.googlesql.scripts import check_script
 from tests.googlesql.table_rules import requires_partition_filter, table_refusals
 from tests.googlesql.type_rules import difference
 from trueline.model.catalog import Table, load_catalog
-from trueline.model.parameters import PARAMETERS
+from trueline.model.parameters import LOAD_PARAMETERS, PARAMETERS
 from trueline.quality.runner import batch_query
 from trueline.quality.suites import Expectation, Suite, load_suites
 from trueline.warehouse import statements
@@ -70,7 +70,8 @@ def check_scripts(shapes: Mapping[str, TableShape], report: Report) -> None:
     for name, sql in statements.all_scripts().items():
         report.checked["scripts"] += 1
         origin = Origin(f"script {name}")
-        check_script(sql, PARAMETERS, {**shapes, **copies}, origin=origin, report=report)
+        parameters = PARAMETERS | LOAD_PARAMETERS
+        check_script(sql, parameters, {**shapes, **copies}, origin=origin, report=report)
 
 
 def _check_table(table: Table, sql_dir: Path, checker: Checker) -> None:

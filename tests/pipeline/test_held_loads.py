@@ -49,13 +49,15 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
             time_zone: Europe/Berlin
             currency: EUR
             rulebook: RULEBOOK
-            warehouse: {engine: duckdb, folder: data}
+            warehouse: {engine: duckdb, folder: FOLDER}
             sources:
               ads:
                 type: files
                 files: [{path: "report-*.csv", mapping: report.yaml}]
             """
-        ).replace("RULEBOOK", str(home() / "config" / "rulebook"))
+        )
+        .replace("RULEBOOK", str(home() / "config" / "rulebook"))
+        .replace("FOLDER", str(tmp_path / "data"))
     )
     return load_profile(tmp_path / "profile.yaml")
 

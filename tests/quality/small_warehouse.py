@@ -5,7 +5,7 @@ Every text value starts with ``SECRET``, so that a value that leaks is easy to f
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 _LOAD = {"load_id": f"{MARKER}-load", "loaded_at": LOADED_AT}
 _AD = {"platform": "google_ads", "account_id": f"{MARKER}-1", "campaign_id": f"{MARKER}-2"}
+_ACCOUNT = {"platform": "google_ads", "account_id": f"{MARKER}-1"}
 _LEAD = {"crm": "hubspot", "crm_record_id": f"{MARKER}-101"}
 _PLACE = {**_AD, "report_date": date(2026, 11, 18), "rules_version": f"{MARKER}-v1"}
 _GAP_ONE = {
@@ -70,6 +71,20 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
         {"load_id": f"{MARKER}-skip", "status": "skipped", "loaded_at": LOADED_AT},
         # Enough other rows of the same source, so that one in quarantine is no alarm.
         {"load_id": f"{MARKER}-big", "status": "loaded", "rows_received": 97, "rows_loaded": 97},
+    ],
+    "raw.ad_accounts": [
+        {**_ACCOUNT, **_LOAD, "currency_code": "EUR", "account_time_zone": "Europe/Berlin"},
+        # The pull before told the same.
+        {
+            **_ACCOUNT,
+            "load_id": f"{MARKER}-big",
+            "loaded_at": LOADED_AT - timedelta(days=1),
+            "currency_code": "EUR",
+            "account_time_zone": "Europe/Berlin",
+        },
+    ],
+    "raw.conversion_actions": [
+        {**_ACCOUNT, **_LOAD, "conversion_action": "7001", "click_window_days": 30}
     ],
     "raw.ad_delivery": [
         {

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox.server.google_accounts import CLOSED_ACCOUNT, MANAGER, US_ACCOUNT
 from sandbox.world import World
-from sandbox.world.company import SOURCES
+from sandbox.world.company import GOOGLE_ACCOUNT, SOURCES
 from sandbox.world.model import DAY
 
 DELIVERY = """
@@ -73,6 +74,7 @@ def test_delivery_has_googles_types_and_the_worlds_spend(
     assert len(found) == 3 * clock.days
     first = found[0]
     assert first["customer"] == {
+        "resourceName": "customers/1234567890",
         "id": "1234567890",
         "currencyCode": "EUR",
         "timeZone": "Europe/Berlin",
@@ -80,7 +82,7 @@ def test_delivery_has_googles_types_and_the_worlds_spend(
     assert first["campaign"]["advertisingChannelType"] == "SEARCH"
     for name in ("costMicros", "clicks", "impressions"):
         assert isinstance(first["metrics"][name], str), "int64 is a string in JSON"
-    assert isinstance(first["metrics"]["conversions"], float)
+    assert {type(row["metrics"]["conversions"]) for row in found} == {int, float}, "12, not 12.0"
     micros = sum(int(row["metrics"]["costMicros"]) for row in found)
     cents = sum(
         given.cost_cents
@@ -153,7 +155,15 @@ def test_conditions_order_and_limit_are_obeyed(
 
 def test_the_account_and_its_actions_can_be_asked(client: requests.Session, url: str) -> None:
     account = rows(ask(client, url, "SELECT customer.id, customer.time_zone FROM customer"))
-    assert account == [{"customer": {"id": "1234567890", "timeZone": "Europe/Berlin"}}]
+    assert account == [
+        {
+            "customer": {
+                "resourceName": "customers/1234567890",
+                "id": "1234567890",
+                "timeZone": "Europe/Berlin",
+            }
+        }
+    ]
     actions = rows(
         ask(
             client,
@@ -163,6 +173,7 @@ def test_the_account_and_its_actions_can_be_asked(client: requests.Session, url:
         )
     )
     assert actions[0]["conversionAction"] == {
+        "resourceName": "customers/1234567890/conversionActions/7001",
         "id": "7001",
         "type": "WEBPAGE",
         "clickThroughLookbackWindowDays": "30",
@@ -201,7 +212,27 @@ DAY_RANGE = "WHERE segments.date BETWEEN '2026-11-01' AND '2026-11-02'"
             "queryError",
             "UNRECOGNIZED_FIELD",
         ),
-        ("SELECT metrics.clicks FROM customer", "queryError", "PROHIBITED_FIELD_IN_SELECT_CLAUSE"),
+        (
+            "SELECT metrics.clicks FROM conversion_action",
+            "queryError",
+            "PROHIBITED_METRIC_IN_SELECT_OR_WHERE_CLAUSE",
+        ),
+        (
+            "SELECT campaign.id FROM customer",
+            "queryError",
+            "PROHIBITED_RESOURCE_TYPE_IN_SELECT_CLAUSE",
+        ),
+        (
+            "SELECT customer.id FROM customer WHERE campaign.id = 1",
+            "queryError",
+            "PROHIBITED_RESOURCE_TYPE_IN_WHERE_CLAUSE",
+        ),
+        (
+            "SELECT segments.date, metrics.clicks FROM campaign "
+            "WHERE segments.date BETWEEN '2023-01-01' AND '2026-11-02'",
+            "dateRangeError",
+            "REQUESTED_DATE_GRANULARITY_NOT_SUPPORTED",
+        ),
         ("SELECT customer.id FROM nowhere", "queryError", "BAD_RESOURCE_TYPE_IN_FROM_CLAUSE"),
         ("SELECT segments.date FROM campaign", "queryError", "EXPECTED_FILTERS_ON_DATE_RANGE"),
         ("FROM campaign SELECT campaign.id", "queryError", "EXPECTED_SELECT"),
@@ -227,15 +258,123 @@ def test_wrong_keys_and_doors_are_refused(client: requests.Session, url: str) ->
     assert error_code(other) == {"authorizationError": "USER_PERMISSION_DENIED"}
     dashed = ask(client, url, query, customer="123-456-7890")
     assert error_code(dashed) == {"requestError": "INVALID_CUSTOMER_ID"}
-    old = client.post(
-        f"{url}/google-ads/v20/customers/1234567890/googleAds:searchStream",
-        json={"query": query},
-        timeout=20,
-    )
-    assert error_code(old) == {"requestError": "UNSUPPORTED_VERSION"}
     lost = client.get(f"{url}/google-ads/v26/customers/1234567890", timeout=20)
     assert lost.status_code == 404
     assert "text/html" in lost.headers["content-type"]
+
+
+@pytest.mark.parametrize("version", ["v20", "v25"])
+def test_older_versions_are_switched_off(client: requests.Session, url: str, version: str) -> None:
+    path = f"{url}/google-ads/{version}/customers/1234567890/googleAds:searchStream"
+    old = client.post(path, json={"query": "SELECT customer.id FROM customer"}, timeout=20)
+    assert error_code(old) == {"requestError": "UNSUPPORTED_VERSION"}
+    assert f".{version}.errors." in old.json()[0]["error"]["details"][0]["@type"]
+
+
+def test_a_version_that_does_not_exist_yet_is_no_address(
+    client: requests.Session, url: str
+) -> None:
+    path = f"{url}/google-ads/v27/customers/1234567890/googleAds:searchStream"
+    new = client.post(path, json={"query": "SELECT customer.id FROM customer"}, timeout=20)
+    assert new.status_code == 404
+    assert "text/html" in new.headers["content-type"]
+
+
+def test_nobody_sets_the_size_of_a_page(client: requests.Session, url: str) -> None:
+    query = "SELECT customer.id FROM customer"
+    stream = f"{url}/google-ads/v26/customers/1234567890/googleAds:searchStream"
+    unknown = client.post(stream, json={"query": query, "pageSize": 10}, timeout=20)
+    assert unknown.status_code == 400
+    assert 'Unknown name "pageSize"' in unknown.json()[0]["error"]["message"]
+    search = f"{url}/google-ads/v26/customers/1234567890/googleAds:search"
+    set_size = client.post(search, json={"query": query, "page_size": 10}, timeout=20).json()
+    told = set_size["error"]["details"][0]["errors"][0]["errorCode"]
+    assert told == {"requestError": "PAGE_SIZE_NOT_SUPPORTED"}
+
+
+def test_search_answers_page_by_page(
+    client: requests.Session, url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.server.google_ads.PAGE", 100)
+    clock = world.clock
+    query = DELIVERY.format(first=clock.first_day, last=clock.last_day)
+    search = f"{url}/google-ads/v26/customers/1234567890/googleAds:search"
+    found, token = [], ""
+    for _ in range(3):
+        body = {"query": query} | ({"pageToken": token} if token else {})
+        page = client.post(search, json=body, timeout=20).json()
+        found += page["results"]
+        token = page.get("nextPageToken", "")
+    assert token == ""
+    assert found == rows(ask(client, url, query))
+    other = {"query": "SELECT customer.id FROM customer", "pageToken": "bm9uZQ=="}
+    told = client.post(search, json=other, timeout=20).json()["error"]["details"][0]["errors"][0]
+    assert told["errorCode"] == {"requestError": "INVALID_PAGE_TOKEN"}
+
+
+def test_a_client_account_is_reached_through_its_manager(
+    client: requests.Session, url: str
+) -> None:
+    query = "SELECT customer.id, customer.currency_code FROM customer"
+    alone = ask(client, url, query, customer=US_ACCOUNT)
+    assert error_code(alone) == {"authorizationError": "USER_PERMISSION_DENIED"}
+    through = ask(client, url, query, customer=US_ACCOUNT, headers={"login-customer-id": MANAGER})
+    assert rows(through)[0]["customer"]["currencyCode"] == "USD"
+    wrong = {"login-customer-id": GOOGLE_ACCOUNT}
+    other = ask(client, url, query, customer=US_ACCOUNT, headers=wrong)
+    assert error_code(other) == {"authorizationError": "USER_PERMISSION_DENIED"}
+    dashed = ask(client, url, query, headers={"login-customer-id": "777-000-0001"})
+    assert error_code(dashed) == {"headerError": "INVALID_LOGIN_CUSTOMER_ID"}
+
+
+def test_a_manager_names_its_accounts_and_has_no_figures(
+    client: requests.Session, url: str
+) -> None:
+    query = (
+        "SELECT customer_client.id, customer_client.level, customer_client.manager, "
+        "customer_client.status FROM customer_client"
+    )
+    found = rows(ask(client, url, query, customer=MANAGER))
+    assert [row["customerClient"] for row in found] == [
+        {
+            "resourceName": f"customers/{MANAGER}/customerClients/{number}",
+            "id": number,
+            "level": level,
+            "manager": number == MANAGER,
+            "status": status,
+        }
+        for number, level, status in (
+            (MANAGER, "0", "ENABLED"),
+            (GOOGLE_ACCOUNT, "1", "ENABLED"),
+            (US_ACCOUNT, "1", "ENABLED"),
+            (CLOSED_ACCOUNT, "1", "CANCELED"),
+        )
+    ]
+    only = rows(
+        ask(client, url, f"{query} WHERE customer_client.manager = FALSE", customer=MANAGER)
+    )
+    assert len(only) == 3
+    figures = ask(client, url, f"SELECT metrics.clicks FROM campaign {DAY_RANGE}", customer=MANAGER)
+    assert error_code(figures) == {"queryError": "REQUESTED_METRICS_FOR_MANAGER"}
+
+
+def test_a_closed_account_is_closed(client: requests.Session, url: str) -> None:
+    query = "SELECT customer.id FROM customer"
+    headers = {"login-customer-id": MANAGER}
+    closed = ask(client, url, query, customer=CLOSED_ACCOUNT, headers=headers)
+    assert closed.status_code == 403
+    assert error_code(closed) == {"authorizationError": "CUSTOMER_NOT_ENABLED"}
+
+
+def test_an_account_adds_up_its_campaigns(client: requests.Session, url: str) -> None:
+    asked = f"SELECT segments.date, metrics.cost_micros FROM {{}} {DAY_RANGE}"
+    sums: dict[str, Counter[str]] = {}
+    for resource in ("customer", "campaign"):
+        sums[resource] = Counter()
+        for row in rows(ask(client, url, asked.format(resource))):
+            sums[resource][row["segments"]["date"]] += int(row["metrics"]["costMicros"])
+    assert len(sums["customer"]) == 2
+    assert sums["customer"] == sums["campaign"]
 
 
 def test_days_of_the_platform_are_the_accounts_days(world: World) -> None:

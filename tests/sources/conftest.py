@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -62,9 +63,9 @@ class Platform:
             def _any(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 text = self.rfile.read(length)
-                asked = Asked(
-                    self.command, self.path, dict(self.headers), json.loads(text) if text else None
-                )
+                is_form = "form" in (self.headers.get("Content-Type") or "")
+                body = dict(parse_qsl(text.decode())) if is_form else json.loads(text or "null")
+                asked = Asked(self.command, self.path, dict(self.headers), body)
                 outer.asked.append(asked)
                 if callable(outer.answers):
                     answer = outer.answers(asked)
@@ -79,13 +80,16 @@ class Platform:
                 self.wfile.write(content)
                 self.close_connection = answer.cut
 
-            do_GET = do_POST = _any  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_PATCH = do_DELETE = _any  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # A short poll: closing a server waits for it.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -110,6 +114,24 @@ def platform() -> Iterator[Callable[..., Platform]]:
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Platform]:
+    server = Platform([])
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def play(stage: Platform) -> Callable[..., Platform]:
+    """As ``platform``, on one server for all tests: each call gives it a new script."""
+
+    def start(answers: list[Answer] | Callable[[Asked], Answer]) -> Platform:
+        stage.asked, stage.answers = [], answers
+        return stage
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,8 @@ import pytest
 
 from tests.sources.conftest import TOKEN, Answer
 from trueline.connections import Connection
-from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
-from trueline.sources.google_ads.client import explain as explain_google
-from trueline.sources.http import ATTEMPTS, HttpClient, Refusal
-from trueline.sources.meta_ads.client import explain as explain_meta
+from trueline.errors import ConfigurationError, PermanentError, RetriableError
+from trueline.sources.http import ATTEMPTS, HttpClient
 
 
 def _call(server, waited: list[float], **options):
@@ -50,6 +48,23 @@ def test_each_bad_answer_has_its_family(platform, answer, family, tries, told) -
     assert sum(waited) < 60
 
 
+def test_a_streamed_answer_begins_anew_after_a_cut(platform) -> None:
+    cut, whole = Answer(b"[1, 2", cut=True), Answer(b"[1, 2, 3]")
+    server, waited, begun = platform([Answer(status=503), cut, whole]), [], []
+
+    def read(pieces):
+        begun.append(b"")
+        for piece in pieces:
+            begun[-1] += piece
+        return begun[-1]
+
+    client = HttpClient(server.connection(), sleep=waited.append)
+    assert client.post_streamed("v1/people", {"query": "all"}, read) == b"[1, 2, 3]"
+    assert len(begun) == 2
+    assert [asked.body for asked in server.asked] == [{"query": "all"}] * 3
+    assert len(waited) == 2
+
+
 def test_a_short_outage_is_waited_out(platform) -> None:
     pause = Answer(status=429, headers={"Retry-After": "3"})
     server, waited = platform([pause, Answer(status=500), Answer(b'\xef\xbb\xbf{"n": 1.10}')]), []
@@ -86,60 +101,3 @@ def test_neither_netrc_nor_a_proxy_comes_between(platform, monkeypatch, tmp_path
 def test_an_address_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="no web address"):
         HttpClient(Connection("empty"))
-
-
-def _google(family: str, code: str, **more: object) -> list[object]:
-    errors = [{"errorCode": {family: code}, "message": "anna@example.org", **more}]
-    return [
-        {"error": {"code": 400, "details": [{"@type": "x.GoogleAdsFailure", "errors": errors}]}}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("body", "family", "told"),
-    [
-        (_google("authenticationError", "OAUTH_TOKEN_REVOKED"), ConfigurationError, "REVOKED"),
-        (_google("authorizationError", "USER_PERMISSION_DENIED"), ConfigurationError, "gads"),
-        (_google("requestError", "UNSUPPORTED_VERSION"), ConfigurationError, "api_version"),
-        (_google("queryError", "UNRECOGNIZED_FIELD"), PermanentError, "UNRECOGNIZED_FIELD"),
-        (_google("internalError", "TRANSIENT_ERROR"), RetriableError, "pause"),
-    ],
-)
-def test_google_says_why(body, family, told) -> None:
-    error = explain_google(Refusal(400, "here", body, None), "gads")
-    assert type(error) is family
-    assert told in str(error)
-    assert "anna" not in str(error)
-
-
-def test_google_says_how_long() -> None:
-    details = {"quotaErrorDetails": {"retryDelay": "30s"}}
-    body = _google("quotaError", "RESOURCE_TEMPORARILY_EXHAUSTED", details=details)
-    error = explain_google(Refusal(429, "here", body, None), "gads")
-    assert isinstance(error, RetriableError)
-    assert error.retry_after_seconds == 30
-    day = explain_google(Refusal(429, "", _google("quotaError", "RESOURCE_EXHAUSTED"), None), "g")
-    assert isinstance(day, RetriableError)
-    assert (day.retry_after_seconds or 0) >= 3600
-
-
-@pytest.mark.parametrize(
-    ("code", "subcode", "family"),
-    [
-        (17, None, RetriableError),
-        (613, None, RetriableError),
-        (80004, None, RetriableError),
-        (2, None, RetriableError),
-        (190, 463, ConfigurationError),
-        (200, None, ConfigurationError),
-        (2635, None, ConfigurationError),
-        (100, None, PermanentError),
-        (100, 1487534, PermanentError),
-    ],
-)
-def test_meta_says_why_whatever_the_status(code, subcode, family) -> None:
-    body = {"error": {"code": code, "error_subcode": subcode, "message": "anna@example.org"}}
-    for status in (200, 400):
-        error: TruelineError | None = explain_meta(Refusal(status, "here", body, None), "meta")
-        assert type(error) is family
-        assert "anna" not in str(error)

@@ -7,14 +7,15 @@ import sys
 import traceback
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from trueline import __version__
-from trueline.cli import cost_verb, move_verb, sql_verbs
+from trueline.cli import check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
 from trueline.cli.output import Format, emit
+from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.redaction import RedactingFilter, redact
 from trueline.settings.profile import Profile, load_profile
@@ -28,7 +29,9 @@ app = typer.Typer(
 )
 key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed personal data.")
 app.add_typer(sql_verbs.app, name="sql")
+app.add_typer(mapping_verb.app, name="mapping")
 app.add_typer(key_app, name="key")
+app.command()(check_verb.check)
 app.command()(cost_verb.cost)
 app.command("move-history")(move_verb.move_history)
 
@@ -37,15 +40,13 @@ ProfileOption = Annotated[
     typer.Option("--profile", help="Profile to use; default $TRUELINE_PROFILE, then config/."),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="table for people, json else.")]
-Border = Literal["raw", "marts", "activation"]
 
 
 def main() -> None:
     """Run the command line; errors are sentences, never traces."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its standalone mode, click returns a verb's exit code instead of raising it.
+        sys.exit(app(standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
     except TruelineError as error:
@@ -107,9 +108,10 @@ def run(
             typer.echo(f"{step}: {told}")
 
     for name in source or chosen.sources:
-        summary = pipeline.ingest(
-            chosen, name, window, connection=_connection(chosen, name), run_label="cli"
-        )
+        with progress_shown(f"{name}: {window}"):
+            summary = pipeline.ingest(
+                chosen, name, window, connection=_connection(chosen, name), run_label="cli"
+            )
         done(f"ingest {name}", summary.as_dict())
     done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
     built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")
@@ -164,51 +166,6 @@ def report(
     else:
         out.write_text(text, encoding="utf-8-sig" if output == "csv" else "utf-8", newline="")
         typer.echo(f"written: {out}")
-
-
-@app.command()
-def check(
-    profile: ProfileOption = None,
-    border: Annotated[
-        list[str] | None, typer.Option(help="raw, marts or activation; default all.")
-    ] = None,
-    output: FormatOption = Format.TABLE,
-) -> None:
-    """Run the gates; a broken critical promise ends with exit code 1."""
-    from trueline import pipeline
-    from trueline.quality.gates import GateFailed
-
-    chosen = load_profile(profile)
-    rows: list[dict[str, Any]] = []
-    closed: list[GateFailed] = []
-    for name in border or ("raw", "marts", "activation"):
-        if name not in ("raw", "marts", "activation"):
-            raise ConfigurationError(
-                f"There is no border {name!r}.", fix="Use raw, marts or activation."
-            )
-        try:
-            results = pipeline.check(chosen, name, run_label="cli").results  # type: ignore[arg-type]
-            unkept = [result for result in results if not result.success]
-            kept = len(results) - len(unkept)
-        except GateFailed as error:
-            closed.append(error)
-            unkept, kept = [*error.failed, *error.broken], None
-        rows.append({"border": name, "expectation": "promises kept", "kept": kept})
-        rows += [
-            {
-                "border": name,
-                "expectation": f"{result.suite}: {result.expectation}",
-                "severity": result.severity,
-                "state": "broken" if result.exception is not None else "failed",
-                "unexpected_rows": result.unexpected_rows,
-                "why": result.why,
-            }
-            for result in unkept
-        ]
-    names = ("border", "expectation", "kept", "severity", "state", "unexpected_rows", "why")
-    emit([{name: row.get(name) for name in names} for row in rows], output, empty="")
-    if closed:
-        raise closed[0]
 
 
 @app.command()
@@ -307,4 +264,6 @@ def _connection(profile: Profile, source: str) -> Any:
     from trueline.connections import connection_from_env
 
     settings = profile.sources.get(source)
-    return connection_from_env(settings.connection) if settings and settings.connection else None
+    if settings is None or settings.connection is None:
+        return None
+    return connection_from_env(settings.connection, profile.token_folder)

@@ -67,6 +67,10 @@ def _told(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_told(item)}" for key, item in value.items()) or "–"
-    # A name from a platform must not move the cursor or colour the terminal.
     text = value if isinstance(value, str) else json.dumps(value)
-    return "".join(char if char.isprintable() else "�" for char in text).replace("[", r"\[")
+    return printable(text).replace("[", r"\[")
+
+
+def printable(text: str) -> str:
+    """A name from a platform must not move the cursor or colour the terminal."""
+    return "".join(char if char.isprintable() else "�" for char in text)

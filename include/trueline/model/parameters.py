@@ -21,6 +21,11 @@ REPORT_PARAMETERS: dict[str, str] = {
     "first_date": "DATE",
     "last_date": "DATE",
 }
+# Given to the script that appends a pull.
+LOAD_PARAMETERS: dict[str, str] = {
+    "loaded_at": "TIMESTAMP",
+    "given_up": "ARRAY<STRING>",
+}
 RULE_PARAMETERS: dict[str, str] = {
     "no_duplicate_after_microseconds": "INT64",
     "repeat_days": "INT64",

@@ -15,19 +15,11 @@ from trueline.identity_keys import normalise_email, normalise_phone
 from trueline.model.catalog import Column, Table
 from trueline.pipeline.keys import ProfileKeys
 from trueline.sources.base import Batch, Record
+from trueline.warehouse.parquet import ARROW_TYPES, arrow_schema
 
 if TYPE_CHECKING:
     import duckdb
 
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "STRING": pa.string(),
-    "INT64": pa.int64(),
-    "NUMERIC": pa.decimal128(38, 9),
-    "BOOL": pa.bool_(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": pa.timestamp("us", "UTC"),
-    "FLOAT64": pa.float64(),
-}
 # Clear identifiers as sources name them; they stop here.
 CLEAR_FIELDS = ("email", "phone", "ip_address")
 LINE = "line"
@@ -148,13 +140,6 @@ def rows_to_arrow(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             for column in table.columns
         ],
         schema=arrow_schema(table),
-    )
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    return pa.schema(
-        pa.field(column.name, ARROW_TYPES[column.type], nullable=not column.required)
-        for column in table.columns
     )
 
 

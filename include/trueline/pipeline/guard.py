@@ -13,9 +13,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from trueline.model.catalog import load_catalog
 from trueline.pipeline.spool import SpooledLoad
 from trueline.sources.base import Coverage
-from trueline.warehouse import Warehouse
+from trueline.warehouse import Warehouse, statements
 
 #: Raw table → its report in ``raw.load_coverage``, and what is summed beside the rows.
 REPORTS = {"ad_delivery": ("delivery", "cost_micros"), "pixel_claims": ("claims", None)}
@@ -56,9 +57,13 @@ def hold_suspicious(
     for load in loads:
         if not load.counts or load.table not in REPORTS:
             continue
-        told = _spooled(files.get(f"raw.{load.table}"), load)
-        for coverage in dict.fromkeys(load.coverage):
-            counting = _counting(warehouse, load.table, coverage)
+        counting_by_coverage = {
+            coverage: days
+            for coverage in dict.fromkeys(load.coverage)
+            if (days := _counting(warehouse, load.table, coverage))
+        }
+        told = _spooled(files.get(f"raw.{load.table}"), load) if counting_by_coverage else {}
+        for coverage, counting in counting_by_coverage.items():
             now = told.get((coverage.subject, coverage.account_id), {})
             reason = too_small(counting, now, smallest_share, by_day=load.table == "ad_delivery")
             if reason:
@@ -115,7 +120,7 @@ def _counting(warehouse: Warehouse, table: str, coverage: Coverage) -> Days:
         "platform": coverage.subject,
         "account_id": coverage.account_id,
     }
-    covering = warehouse.query(covering_loads(), {**days, "report": report})
+    covering = warehouse.query(statements.covering_loads(), {**days, "report": report})
     newest = {
         each: row["load_id"]
         for row in covering  # oldest first: the newest stays
@@ -126,49 +131,14 @@ def _counting(warehouse: Warehouse, table: str, coverage: Coverage) -> Days:
     if not newest:
         return {}
     rows = warehouse.query(
-        day_rows(table, measure), {**days, "load_ids": sorted(set(newest.values()))}
+        statements.day_rows(load_catalog()[f"raw.{table}"], measure),
+        {**days, "load_ids": sorted(set(newest.values()))},
     )
     return {
         row["platform_date"]: _Day(row["row_count"], int(row["cost"] or 0))
         for row in rows
         if newest.get(row["platform_date"]) == row["load_id"]
     }
-
-
-def covering_loads() -> str:
-    """Loads that count and cover some of the days, oldest first."""
-    return """
-        select coverage.load_id, coverage.first_date, coverage.last_date
-        from raw.load_coverage as coverage
-        where
-            coverage.report = @report
-            and coverage.subject = @platform
-            and coverage.account_id = @account_id
-            and coverage.first_date <= @last_date
-            and coverage.last_date >= @first_date
-            and coverage.load_id in (
-                select load_id from raw.loads where status in ('loaded', 'accepted')
-            )
-            and coverage.load_id not in (select load_id from raw.loads where status = 'rejected')
-        order by coverage.loaded_at, coverage.load_id
-        """
-
-
-def day_rows(table: str, measure: str | None) -> str:
-    """Rows and cost per day and load."""
-    cost = f"sum({measure})" if measure else "0"
-    return f"""
-        select platform_date, load_id, count(distinct row_hash) as row_count, {cost} as cost
-        from raw.{table}
-        where
-            platform_date between @first_date and @last_date
-            and platform = @platform
-            and account_id = @account_id
-            and load_id in (
-                select wanted from unnest(cast(@load_ids as array<string>)) as wanted
-            )
-        group by platform_date, load_id
-        """
 
 
 def _days(first: date, last: date) -> Iterator[date]:

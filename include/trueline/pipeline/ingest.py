@@ -159,7 +159,7 @@ def _load(
     records = [load.record(source) for load in spool.loads]
     with warehouse.staging(run_folder / "dlt") as staging:
         if files:
-            staging.rows(files)
+            staging.files(files)
         with warehouse.transaction() as transaction:
             transaction.append_loads(
                 staging,
@@ -183,11 +183,11 @@ def _told(summary: IngestSummary) -> IngestSummary:
             load.rows_quarantined,
             f" ({load.reason})" if load.reason else "",
         )
-        if load.new_columns:
+        if load.drift:
             log.warning(
-                "%s has columns that are new and stay in _extra: %s",
+                "%s has changed its shape; what is new stays in _extra: %s",
                 load.file_name or load.table_name,
-                load.new_columns,
+                load.drift,
             )
         if load.status == "held":
             log.warning(

@@ -29,7 +29,7 @@ class LoadRecord:
     rows_loaded: int
     rows_quarantined: int
     account_id: str | None = None
-    new_columns: str | None = None
+    drift: str | None = None
 
 
 def write_records(

@@ -38,7 +38,7 @@ def newest_loads(profile: Profile, limit: int, *, client: Any = None) -> list[di
                 rows_received,
                 rows_loaded,
                 rows_quarantined,
-                new_columns,
+                drift,
                 loaded_at
             from raw.loads
             order by loaded_at desc, load_id desc

@@ -168,7 +168,7 @@ class _Mover:
     ) -> dict[str, int]:
         import pyarrow as pa
 
-        from trueline.pipeline.arrow import arrow_schema
+        from trueline.warehouse.parquet import arrow_schema
 
         counts: dict[str, int] = {}
         waiting: dict[str, list[pa.Table]] = {}
@@ -183,17 +183,26 @@ class _Mover:
                 counts[table.key] = counts.get(table.key, 0) + rows.num_rows
                 size += rows.num_rows
                 if size >= ROWS_AT_ONCE:
-                    staging.rows({key: pa.concat_tables(parts) for key, parts in waiting.items()})
+                    self._stage_parts(staging, waiting)
                     waiting, size = {}, 0
-        if waiting:
-            staging.rows({key: pa.concat_tables(parts) for key, parts in waiting.items()})
+        self._stage_parts(staging, waiting)
         return counts
+
+    def _stage_parts(self, staging: Staging, parts: Mapping[str, list[pa.Table]]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        files = {key: self.run_folder / f"{key}.parquet" for key in parts}
+        for key, path in files.items():
+            pq.write_table(pa.concat_tables(parts[key]), path)
+        if files:
+            staging.files(files)
 
     def _stage_rows(self, staging: Staging, key: str, rows: Rows | list[Any]) -> None:
         from trueline.pipeline.arrow import rows_to_arrow
 
         if rows:
-            staging.rows({key: rows_to_arrow(load_catalog()[key], rows)})
+            self._stage_parts(staging, {key: [rows_to_arrow(load_catalog()[key], rows)]})
 
 
 def move_history(

@@ -72,7 +72,7 @@ class SpooledLoad:
             file_name=self.file_name,
             content_hash=self.content_hash,
             account_id=self.account_id,
-            new_columns=", ".join(self.drift) or None,
+            drift=", ".join(self.drift) or None,
             rows_received=self.received,
             rows_loaded=self.loaded,
             rows_quarantined=self.quarantined,

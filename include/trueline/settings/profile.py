@@ -153,6 +153,11 @@ class Profile(Strict):
         """Where local state lies: the DuckDB files, run folders, the published snapshot."""
         return self.resolve(self.settings.warehouse.folder)
 
+    @property
+    def token_folder(self) -> Path:
+        """Where access tokens are shared by the processes of this machine: secret, mode 0700."""
+        return self.data_folder / "tokens"
+
     def resolve(self, path: Path) -> Path:
         return resolve(path, self.root)
 

@@ -16,10 +16,15 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class Collected:
-    """Records and errors of one raw table, numbered in the order they came."""
+    """Records and errors of one raw table, numbered in the order they came.
+
+    Attributes:
+        handed_on: Lines of earlier parts of the same load; numbering goes on after them.
+    """
 
     records: list[Record] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
+    handed_on: int = 0
 
     def add(
         self,
@@ -29,7 +34,7 @@ class Collected:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         """Build one record's values; a :class:`BadValue` becomes a row error."""
-        line = len(self.records) + len(self.errors) + 1
+        line = self.handed_on + len(self.records) + len(self.errors) + 1
         try:
             values = build()
         except BadValue as bad:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -25,6 +25,8 @@ from tenacity.stop import stop_base
 from trueline.connections import Connection
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
 from trueline.redaction import redact
+from trueline.sources.auth.credential import Credential, credential_of
+from trueline.sources.auth.endpoint import LOOPBACK
 from trueline.windows import utc_now
 
 ATTEMPTS = 4
@@ -34,7 +36,6 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MAX_BODY_BYTES = 256 * 1024 * 1024
 _CHUNK = 1 << 16
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,12 @@ class HttpClient:
     """JSON calls and downloads below one connection's address.
 
     Args:
-        connection: Address, token and name; the token goes into the Authorization header only.
+        connection: Address, credential and name; the token goes into the Authorization header
+            only. One that the server no longer accepts is renewed once, and the call repeated.
         default_url: The vendor's address where the connection has none.
         headers: More headers for every call.
         explain: Reads the platform's own error bodies.
+        on_headers: Hears the headers of every answer, good or bad, before it is judged.
         sleep: Waits between tries; replaced in tests.
     """
 
@@ -77,10 +80,14 @@ class HttpClient:
         default_url: str = "",
         headers: Mapping[str, str] | None = None,
         explain: Explain | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._name, self._explain, self._sleep = connection.name, explain, sleep
+        self._on_headers = on_headers
+        self._credential = credential_of(connection, default_url)
         self._base = (connection.base_url or default_url).rstrip("/")
+        self._base = self._credential.address(self._base).rstrip("/")
         if not self._base.startswith(("http://", "https://")):
             raise ConfigurationError(
                 f"The connection {connection.name!r} has no web address.",
@@ -88,11 +95,24 @@ class HttpClient:
             )
         self._session = requests.Session()
         # A proxy of the company is for the outside world, not for this machine.
-        self._session.trust_env = urlsplit(self._base).hostname not in _LOOPBACK
-        self._session.auth = _Bearer(connection.token)
+        self._session.trust_env = urlsplit(self._base).hostname not in LOOPBACK
+        self._session.auth = _Bearer(self._credential)
         self._session.headers.update(
             {"User-Agent": "trueline", "Accept": "application/json", **(headers or {})}
         )
+
+    @property
+    def credential(self) -> Credential:
+        """What the calls are made with."""
+        return self._credential
+
+    def reach(self) -> None:
+        """Ask for the bare address, once; any answer will do.
+
+        Raises:
+            RetriableError, ConfigurationError: nothing answers there.
+        """
+        self._send("GET", "/", time.monotonic() + READ_SECONDS).close()
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """GET; see :meth:`_json` for errors."""
@@ -101,6 +121,62 @@ class HttpClient:
     def post_json(self, path: str, body: Any) -> Any:
         """POST of a JSON body; only for calls that read, because it may be repeated."""
         return self._json("POST", path, body=body)
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> Any:
+        """POST of form fields; only for calls that may be repeated."""
+        return self._json("POST", path, form=form)
+
+    def once(self, method: str, path: str, body: Any = None) -> None:
+        """One try of a call that tidies up: nothing waits for its answer.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+        deadline = time.monotonic() + TOTAL_SECONDS
+        with self._send(method, path, deadline, body=body) as response:
+            if not 200 <= response.status_code < 300:
+                self._refuse(response, path, method, deadline)
+
+    def get_content(
+        self, path: str, params: Mapping[str, str], *, accept: str
+    ) -> tuple[Mapping[str, str], bytes]:
+        """GET of something that is not JSON: the headers, in any case of letters, and the body.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call.
+        """
+
+        def call(deadline: float) -> tuple[Mapping[str, str], bytes]:
+            response = self._send("GET", path, deadline, params=params, headers={"Accept": accept})
+            with response:
+                if response.status_code != 200:
+                    self._refuse(response, path, "GET", deadline)
+                content = b"".join(self._chunks(response, path, "GET", deadline))
+                return response.headers, content
+
+        return self._retried(call)
+
+    def post_streamed(
+        self, path: str, body: Any, read: Callable[[Iterator[bytes]], Answer]
+    ) -> Answer:
+        """POST whose answer is read piece by piece, for answers that memory cannot hold.
+
+        Args:
+            read: Gets the body's pieces as they come; a further try calls it anew.
+
+        Raises:
+            RetriableError, PermanentError, ConfigurationError: as for any call, and what ``read``
+                raises.
+        """
+
+        def call(deadline: float) -> Answer:
+            response = self._send("POST", path, deadline, body=body)
+            with response:
+                if response.status_code != 200:
+                    self._refuse(response, path, "POST", deadline)
+                return read(self._chunks(response, path, "POST", deadline=None))
+
+        return self._retried(call)
 
     def download(self, path: str, target: Path) -> bool:
         """Save a file; False where the server says that there is none (404 or 410).
@@ -130,6 +206,7 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
     ) -> Any:
         """One call with retries; fractions come back as Decimal, whole numbers as int.
 
@@ -140,7 +217,7 @@ class HttpClient:
         """
 
         def call(deadline: float) -> Any:
-            response = self._send(method, path, deadline, params=params, body=body)
+            response = self._send(method, path, deadline, params=params, body=body, form=form)
             with response:
                 if not 200 <= response.status_code < 300:
                     self._refuse(response, path, method, deadline)
@@ -163,7 +240,15 @@ class HttpClient:
     def _where(self, method: str, path: str) -> str:
         return redact(f"{self._name} {method} {path.partition('?')[0]}")
 
-    def _send(
+    def _send(self, method: str, path: str, deadline: float, **options: Any) -> requests.Response:
+        """One call; ``options`` as for :meth:`_send_once`."""
+        response = self._send_once(method, path, deadline, **options)
+        if response.status_code == 401 and self._credential.renew():
+            response.close()
+            response = self._send_once(method, path, deadline, **options)
+        return response
+
+    def _send_once(
         self,
         method: str,
         path: str,
@@ -171,15 +256,19 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         where = self._where(method, path)
         left = max(1.0, deadline - time.monotonic())
         try:
-            return self._session.request(
+            response = self._session.request(
                 method,
                 f"{self._base}/{path.lstrip('/')}",
                 params=params,
                 json=body,
+                data=form,
+                headers=headers,
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(CONNECT_SECONDS, left), min(READ_SECONDS, left)),
@@ -204,6 +293,9 @@ class HttpClient:
                 where=where,
                 fix=f"Check the network and base_url of the connection {self._name!r}.",
             ) from None
+        if self._on_headers:
+            self._on_headers(response.headers)
+        return response
 
     def _chunks(
         self, response: requests.Response, path: str, method: str, deadline: float | None
@@ -268,12 +360,13 @@ class HttpClient:
 class _Bearer(AuthBase):
     """The token as a header; set even without one, or ~/.netrc would put its own there."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        token = self._credential.token()
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
         return request
 
 

@@ -12,14 +12,15 @@ from trueline.sources.settings import (
     FilesSettings,
     Ga4Settings,
     GoogleAdsSettings,
-    HubSpotSettings,
     MetaAdsSettings,
+    SalesforceSettings,
+    SourceSettings,
 )
 
 
 def build_source(
     name: str,
-    settings: (GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings),
+    settings: SourceSettings,
     *,
     connection: Connection | None,
     time_zone: str,
@@ -63,11 +64,15 @@ def build_source(
     if isinstance(settings, GoogleAdsSettings):
         from trueline.sources.google_ads.source import GoogleAdsSource
 
-        return GoogleAdsSource(name, settings, connection=connection, now=now)
+        return GoogleAdsSource(name, settings, connection=connection, workdir=workdir, now=now)
     if isinstance(settings, MetaAdsSettings):
         from trueline.sources.meta_ads.source import MetaAdsSource
 
         return MetaAdsSource(name, settings, connection=connection, now=now)
+    if isinstance(settings, SalesforceSettings):
+        from trueline.sources.salesforce.source import SalesforceSource
+
+        return SalesforceSource(name, settings, connection=connection, time_zone=time_zone, now=now)
     from trueline.sources.hubspot.source import HubSpotSource
 
     return HubSpotSource(name, settings, connection=connection, time_zone=time_zone, now=now)

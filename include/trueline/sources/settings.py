@@ -47,10 +47,12 @@ class ReportSettings(_Settings):
 
 
 class GoogleAdsSettings(ReportSettings):
-    """Google Ads: delivery, claims by conversion date, click ids.
+    """Google Ads: delivery, claims by the day of the click and of the conversion, click ids.
 
     Attributes:
         login_customer_id: The manager account that the accounts are reached through, if any.
+        accounts: May be left out where ``login_customer_id`` is given: every enabled account below
+            that manager is pulled then, new ones too.
         repull_days: Google credits a conversion for weeks after the click (default window 30 days).
         click_view_days: Click ids come late; days before the window that are asked for again.
     """
@@ -58,16 +60,27 @@ class GoogleAdsSettings(ReportSettings):
     type: Literal["google_ads"]
     connection: str = "trueline_google_ads"
     login_customer_id: AccountId | None = None
-    accounts: tuple[AccountId, ...] = Field(min_length=1)
+    accounts: tuple[AccountId, ...] = ()
     repull_days: int = Field(default=30, ge=0, le=90)
     click_view_days: int = Field(default=3, ge=0, le=90)
     api_version: str = Field(default="v26", pattern=r"^v[0-9]+$")
+
+    @model_validator(mode="after")
+    def _some_account(self) -> GoogleAdsSettings:
+        if not self.accounts and self.login_customer_id is None:
+            raise ValueError(
+                "give accounts, or login_customer_id alone for all accounts below that manager"
+            )
+        return self
 
 
 class MetaAdsSettings(ReportSettings):
     """Meta Insights: delivery and claims per action type.
 
     Attributes:
+        repull_days: Meta credits a conversion for up to 28 days after the click.
+        report_days: Days of one report; halved by itself where Meta finds it too much.
+        report_minutes: A report that is not done by then is abandoned; Meta may take an hour.
         action_types: Action types to store. ``lead`` is Meta's own sum of the others; all are
             stored, and the rulebook's goals decide which of them counts: never both.
     """
@@ -76,6 +89,8 @@ class MetaAdsSettings(ReportSettings):
     connection: str = "trueline_meta_ads"
     accounts: tuple[AccountId, ...] = Field(min_length=1)
     repull_days: int = Field(default=28, ge=0, le=90)
+    report_days: int = Field(default=14, ge=1, le=92)
+    report_minutes: int = Field(default=60, ge=1, le=240)
     action_types: tuple[str, ...] = Field(
         default=(
             "lead",
@@ -121,23 +136,93 @@ class HubSpotProperties(_Settings):
     consent_ad_user_data: PropertyName = "consent_ad_user_data"
     is_test: PropertyName = "is_test_contact"
     merged_ids: PropertyName = "hs_merged_object_ids"
+    merged_ids_with_time: PropertyName = "hs_calculated_merged_vids"
 
 
 class HubSpotSettings(_Settings):
     """HubSpot contacts, their stage history and deals.
 
     Attributes:
-        overlap_minutes: The search index lags behind; minutes before the window asked for again.
+        overlap_minutes: The search index lags behind; minutes before the window asked for again,
+            and minutes before now that are not yet called complete.
+        full_load_days: A window of more days reads HubSpot's whole list instead of searching for
+            what changed: the bin tells deletions of the last 90 days only, so beyond that nothing
+            but a list is whole.
         disqualified_stages: Lead statuses that the disqualification reason belongs to.
         properties: Names of the contact properties.
+        api_version: ``v3``, or a dated one such as ``2026-03``.
     """
 
     type: Literal["hubspot"]
     connection: str = "trueline_hubspot"
     overlap_minutes: int = Field(default=15, ge=0, le=7 * 24 * 60)
+    full_load_days: int = Field(default=90, ge=1, le=3660)
     disqualified_stages: tuple[str, ...] = ("UNQUALIFIED", "BAD_TIMING")
     properties: HubSpotProperties = HubSpotProperties()
-    api_version: str = Field(default="v3", pattern=r"^v[0-9]+$")
+    api_version: str = Field(default="v3", pattern=r"^(v3|20[0-9]{2}-[0-9]{2})$")
+
+
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+
+
+class SalesforceFields(_Settings):
+    """Which field of Lead holds what. None where an org has no such field.
+
+    ``email`` and ``status`` have to be there; of the others, one that the user cannot see is told
+    and pulled as null.
+    """
+
+    email: FieldName = "Email"
+    phone: FieldName | None = "Phone"
+    status: FieldName = "Status"
+    source: FieldName | None = "LeadSource"
+    segment: FieldName | None = "Industry"
+    gclid: FieldName | None = "GCLID__c"
+    gbraid: FieldName | None = None
+    wbraid: FieldName | None = None
+    fbclid: FieldName | None = None
+    msclkid: FieldName | None = None
+    client_id: FieldName | None = None
+    ad_campaign_id: FieldName | None = None
+    utm_source: FieldName | None = None
+    utm_medium: FieldName | None = None
+    utm_campaign: FieldName | None = None
+    landing_page: FieldName | None = None
+    form_id: FieldName | None = None
+    disqualification_reason: FieldName | None = None
+    contact_attempts: FieldName | None = None
+    lead_score: FieldName | None = None
+    fit: FieldName | None = None
+    budget: FieldName | None = None
+    authority: FieldName | None = None
+    need: FieldName | None = None
+    timing: FieldName | None = None
+    interest: FieldName | None = None
+    intent: FieldName | None = None
+    consent_ad_user_data: FieldName | None = None
+    is_test: FieldName | None = None
+
+
+class SalesforceSettings(_Settings):
+    """Salesforce leads, the history of their status, and the opportunities they became.
+
+    Attributes:
+        overlap_minutes: A long transaction becomes visible after its time stamp; minutes before
+            the window asked for again.
+        disqualified_stages: Lead statuses that the disqualification reason belongs to.
+        fields: Names of the fields of Lead.
+        currency: The currency of an org that has only one: Salesforce does not tell it then.
+        longest_job_minutes: How long Salesforce may work on one query.
+    """
+
+    type: Literal["salesforce"]
+    connection: str = "trueline_salesforce"
+    overlap_minutes: int = Field(default=15, ge=0, le=7 * 24 * 60)
+    disqualified_stages: tuple[str, ...] = ("Unqualified", "Closed - Not Converted")
+    fields: SalesforceFields = SalesforceFields()
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
+    longest_job_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    api_version: str = Field(default="v67.0", pattern=r"^v(4[7-9]|[5-9][0-9]|1[0-9][0-9])\.0$")
 
 
 class FileSettings(_Settings):
@@ -247,6 +332,11 @@ class Ga4Settings(_Settings):
 
 
 SourceSettings = Annotated[
-    GoogleAdsSettings | MetaAdsSettings | HubSpotSettings | FilesSettings | Ga4Settings,
+    GoogleAdsSettings
+    | MetaAdsSettings
+    | HubSpotSettings
+    | SalesforceSettings
+    | FilesSettings
+    | Ga4Settings,
     Field(discriminator="type"),
 ]

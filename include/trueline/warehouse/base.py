@@ -7,13 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from trueline.errors import PermanentError
 from trueline.model.catalog import Table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Rows = list[dict[str, Any]]
 # Labels travel at least one link a round; a real chain of records is far shorter than this.
@@ -65,11 +62,11 @@ class Reader(Protocol):
 class Staging(Protocol):
     """Rows of one load, beside the tables they are meant for; gone when its block ends."""
 
-    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
-        """Take rows with columns exactly as in table.yaml.
+    def files(self, files: Mapping[str, Path]) -> None:
+        """Take Parquet files with columns exactly as in table.yaml; may be called repeatedly.
 
         Args:
-            tables: ``layer.table`` → an Arrow table or a Parquet file.
+            files: ``layer.table`` → file; it has to stay until the block ends.
         """
         ...
 

@@ -169,7 +169,7 @@ class DuckDBWarehouse(DuckDBConnection):
 
     @contextmanager
     def staging(self, run_folder: Path) -> Iterator[DuckDBStaging]:
-        staged = DuckDBStaging(self, run_folder)
+        staged = DuckDBStaging(self)
         staged.clear()
         self._forget_restricted_orphans()
         try:
@@ -284,31 +284,35 @@ class DuckDBStaging:
     """One load's rows in a schema of their own, in the file that they are meant for."""
 
     warehouse: DuckDBWarehouse
-    run_folder: Path
-    _keys: list[str] = field(default_factory=list)
+    _files: dict[str, list[str]] = field(default_factory=dict)
+    _queried: list[str] = field(default_factory=list)
 
-    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
-        from trueline.warehouse.loader import load_with_dlt
+    def files(self, files: Mapping[str, Path]) -> None:
+        from trueline.warehouse.parquet import schema_of
 
-        for layer in {key.split(".")[0] for key in tables}:
-            load_with_dlt(
-                {key: rows for key, rows in tables.items() if key.split(".")[0] == layer},
-                destination=_dlt_destination(self.warehouse.home_of(layer)),
-                dataset=_STAGING_SCHEMA,
-                run_folder=self.run_folder,
+        for key, path in files.items():
+            table = load_catalog()[key]
+            schema_of(table, path)
+            paths = self._files.setdefault(key, [])
+            paths.append(f"'{_quoted(path)}'")
+            # Read where they lie: what is moved once is moved fastest.
+            home = self.warehouse.home_of(table.layer)
+            home.execute(f"create schema if not exists {_STAGING_SCHEMA}")
+            home.execute(
+                f"create or replace view {_STAGING_SCHEMA}.{table.name} as "
+                f"select * from read_parquet([{', '.join(paths)}])"
             )
-        self._keys += tables
 
     def query(self, table: Table, sql: str, params: Mapping[str, Any] | None = None) -> int:
         self.warehouse.execute(f"create schema if not exists {_STAGING_SCHEMA}")
         place = f"{_STAGING_SCHEMA}.{table.name}"
         self.warehouse.execute(f"create table {place} as\n{sql}", params)
-        self._keys.append(table.key)
+        self._queried.append(table.key)
         return int(self.warehouse.query(f"select count(*) as n from {place}")[0]["n"])
 
     def waiting(self) -> Iterator[tuple[Table, str]]:
         """Each table and where its rows wait."""
-        for key in self._keys:
+        for key in [*self._files, *self._queried]:
             table = load_catalog()[key]
             yield table, f"{_STAGING_SCHEMA}.{table.name}"
 
@@ -379,12 +383,6 @@ def _configured(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnect
     connection.execute("set enable_progress_bar = false")
     connection.execute("set autoinstall_known_extensions = false")
     return connection
-
-
-def _dlt_destination(connection: duckdb.DuckDBPyConnection) -> Any:
-    import dlt
-
-    return dlt.destinations.duckdb(connection)
 
 
 def _point_to(link: Path, target: str) -> None:

@@ -6,13 +6,11 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from trueline.errors import PermanentError, RetriableError
 from trueline.model.catalog import load_catalog
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from trueline.warehouse.parquet import schema_of
 
 _DLT_TYPES: dict[str, Any] = {
     "STRING": {"data_type": "text"},
@@ -28,13 +26,13 @@ _CONTRACT: Any = {"tables": "freeze", "columns": "freeze", "data_type": "freeze"
 
 
 def load_with_dlt(
-    tables: Mapping[str, pa.Table | Path], *, destination: Any, dataset: str, run_folder: Path
+    files: Mapping[str, Path], *, destination: Any, dataset: str, run_folder: Path
 ) -> None:
     """Load rows into new tables of one dataset, shaped as the raw tables they are for.
 
     Args:
-        tables: ``layer.table`` → an Arrow table or a Parquet file, columns exactly as in
-            table.yaml. A file goes to the destination as it is, whatever its size.
+        files: ``layer.table`` → a Parquet file with the columns of table.yaml. It goes to the
+            destination as it is, whatever its size.
         destination: A dlt destination.
         dataset: Dataset or schema of this load alone.
         run_folder: dlt's working folder; removed afterwards, so that a killed load leaves nothing
@@ -54,8 +52,8 @@ def load_with_dlt(
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     resources = [
-        dlt.resource(_handed_over(rows), name=key.split(".")[1], write_disposition="append")
-        for key, rows in tables.items()
+        dlt.resource(_as_it_is(key, path), name=key.split(".")[1], write_disposition="append")
+        for key, path in files.items()
     ]
     shutil.rmtree(run_folder, ignore_errors=True)
     pipeline = dlt.pipeline(
@@ -67,35 +65,33 @@ def load_with_dlt(
     pipeline.config.restore_from_destination = False
     try:
         pipeline.run(
-            resources, schema=_declared(tables), schema_contract=_CONTRACT
+            resources, schema=_declared(files), schema_contract=_CONTRACT
         ).raise_on_failed_jobs()
     except PipelineStepFailed as error:
         cause = error.__cause__ or error
         if isinstance(cause, DataValidationError):
             raise PermanentError(
                 f"The rows do not fit the tables of raw: {cause}.",
-                where=", ".join(tables),
+                where=", ".join(files),
                 fix="Change table.yaml and the source together.",
             ) from None
         raise RetriableError(
             f"Loading failed in step {error.step} ({type(cause).__name__}).",
-            where=", ".join(tables),
+            where=", ".join(files),
             fix="Run again: nothing of this load has reached raw.",
         ) from cause
     finally:
         shutil.rmtree(run_folder, ignore_errors=True)
 
 
-def _handed_over(rows: pa.Table | Path) -> Any:
-    if not isinstance(rows, Path):
-        return rows
+def _as_it_is(key: str, path: Path) -> Any:
     import dlt
     import pyarrow.parquet as pq
 
-    about = pq.read_metadata(rows)
+    schema = schema_of(load_catalog()[key], path)
     return [
         dlt.mark.with_file_import(
-            str(rows), "parquet", about.num_rows, hints=about.schema.to_arrow_schema().empty_table()
+            str(path), "parquet", pq.read_metadata(path).num_rows, hints=schema.empty_table()
         )
     ]
 

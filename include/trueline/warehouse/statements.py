@@ -37,6 +37,42 @@ def append_load(table: Table, place: str) -> str:
     )
 
 
+def covering_loads() -> str:
+    """Loads that count and cover some of an account's days, oldest first."""
+    return """
+        select coverage.load_id, coverage.first_date, coverage.last_date
+        from raw.load_coverage as coverage
+        where
+            coverage.report = @report
+            and coverage.subject = @platform
+            and coverage.account_id = @account_id
+            and coverage.first_date <= @last_date
+            and coverage.last_date >= @first_date
+            and coverage.load_id in (
+                select load_id from raw.loads where status in ('loaded', 'accepted')
+            )
+            and coverage.load_id not in (select load_id from raw.loads where status = 'rejected')
+        order by coverage.loaded_at, coverage.load_id
+        """
+
+
+def day_rows(table: Table, measure: str | None) -> str:
+    """Rows per day and load of an account, and the sum of a measure."""
+    cost = f"sum({measure})" if measure else "0"
+    return f"""
+        select platform_date, load_id, count(distinct row_hash) as row_count, {cost} as cost
+        from {table.key}
+        where
+            platform_date between @first_date and @last_date
+            and platform = @platform
+            and account_id = @account_id
+            and load_id in (
+                select wanted from unnest(cast(@load_ids as array<string>)) as wanted
+            )
+        group by platform_date, load_id
+        """
+
+
 def rows_of_loads(table: Table) -> str:
     """The rows that some loads brought; their ids are sorted, so a range finds them quickly.
 
@@ -112,6 +148,9 @@ def all_statements() -> dict[str, str]:
         if table.layer in ("raw", "raw_restricted"):
             found[f"count_by_load {table.key}"] = count_by_load(table)
             found[f"rows_of_loads {table.key}"] = rows_of_loads(table)
+    found["covering_loads"] = covering_loads()
+    found["day_rows raw.ad_delivery"] = day_rows(catalog["raw.ad_delivery"], "cost_micros")
+    found["day_rows raw.pixel_claims"] = day_rows(catalog["raw.pixel_claims"], None)
     return found
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 
 from sandbox.bigquery import BigQueryServer
 from trueline.model.catalog import load_catalog
-from trueline.pipeline.arrow import ARROW_TYPES
 from trueline.warehouse.loader import load_with_dlt
+from trueline.warehouse.parquet import ARROW_TYPES
 
 Run = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -55,8 +56,12 @@ def dlt_load(client: Any, tables: dict[str, pa.Table], folder: Path) -> None:
 
     credentials = GcpServiceAccountCredentials()
     credentials.parse_native_representation(client._credentials)
+    folder.parent.mkdir(exist_ok=True)
+    files = {key: folder.parent / f"{key}.parquet" for key in tables}
+    for key, path in files.items():
+        pq.write_table(tables[key], path)
     load_with_dlt(
-        tables,
+        files,
         destination=dlt.destinations.bigquery(
             credentials=credentials, location="EU", project_id="a-project"
         ),

@@ -37,16 +37,38 @@ distinct_rows as (
     from pixel_claims
     qualify row_number() over (
         partition by
-            load_id, platform, account_id, campaign_id, platform_date, conversion_action, row_hash
+            load_id,
+            platform,
+            account_id,
+            campaign_id,
+            platform_date,
+            conversion_action,
+            claim_basis,
+            row_hash
         order by row_hash
     ) = 1
+
+),
+
+one_basis_per_load as (
+
+    -- Google tells every claim twice, under the day of the click and of the conversion. A load is
+    -- read on one basis as a whole: chosen action by action, a conversion of the 3rd after a click
+    -- of the 1st would count on both days, because each day knows of one basis only.
+    select *
+    from distinct_rows
+    qualify
+        claim_basis = 'conversion_date'
+        or max(if(claim_basis = 'conversion_date', 1, 0)) over (
+            partition by load_id, platform, account_id
+        ) = 0
 
 ),
 
 newest_load_per_action_day as (
 
     select *
-    from distinct_rows
+    from one_basis_per_load
     qualify rank() over (
         partition by platform, account_id, campaign_id, platform_date, conversion_action
         order by loaded_at desc, load_id desc

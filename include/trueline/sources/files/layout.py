@@ -61,6 +61,16 @@ def missing_columns(mapping: FileMapping, found: Sequence[str]) -> dict[str, Fie
     }
 
 
+def told_columns(mapping: FileMapping, found: Sequence[str]) -> str:
+    """The columns of a file for a message; a row that names none of the mapping's columns is
+    perhaps no header but somebody's data, and is not told."""
+    row = " | ".join(map(normalise, found))  # one cell, where the delimiter is wrong
+    names = {normalise(name) for rule in mapping.fields.values() for name in rule.names}
+    if not any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", row) for name in names):
+        return "None of the mapping's columns is there, in the row taken for the header"
+    return f"Columns found: {', '.join(map(repr, found)) or 'none'}"
+
+
 def is_header(mapping: FileMapping, cells: Sequence[str]) -> bool:
     """Whether this row names every column that is needed."""
     return not missing_columns(mapping, cells)

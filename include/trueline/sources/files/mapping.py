@@ -24,7 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-from trueline.settings.yaml_lines import Strict, load_model
+from trueline.errors import ConfigurationError
+from trueline.settings.yaml_lines import SettingError, Strict, load_model
 from trueline.sources.files import library
 from trueline.sources.files.targets import (
     CLAIM_MEASURE,
@@ -175,9 +176,13 @@ class FileMapping(Strict):
         """What the mapping says goes before what the one it extends says, key by key."""
         if not isinstance(value, dict) or not isinstance(value.get("extends"), str):
             return value
-        merged = {**library.content(value["extends"]), **value}
+        try:
+            ready_made = library.content(value["extends"])
+        except ConfigurationError as error:
+            raise SettingError(error.what.rstrip("."), "extends") from None
+        merged = {**ready_made, **value}
         for part in ("constants", "fields"):
-            own, base = value.get(part, {}), library.content(value["extends"]).get(part, {})
+            own, base = value.get(part, {}), ready_made.get(part, {})
             if isinstance(own, dict):
                 merged[part] = {**base, **own}
         # A fixed value takes the place of a column, and the other way round.

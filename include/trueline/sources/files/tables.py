@@ -9,7 +9,12 @@ from pathlib import Path
 
 from trueline.errors import PermanentError
 from trueline.sources.files.chunks import Chunk, in_chunks
-from trueline.sources.files.layout import day_pair, missing_columns, resolved
+from trueline.sources.files.layout import (
+    day_pair,
+    missing_columns,
+    resolved,
+    told_columns,
+)
 from trueline.sources.files.mapping import FileMapping, normalise
 from trueline.sources.files.rows import RawRow
 
@@ -90,7 +95,7 @@ def check_columns(found: Sequence[str], name: str, mapping: FileMapping) -> File
     for field, rule in missing_columns(mapping, found).items():
         raise PermanentError(
             f"The column {' or '.join(map(repr, rule.names))} (for {field}) is missing. "
-            f"Columns found: {', '.join(map(repr, found)) or 'none'}.",
+            f"{told_columns(mapping, found)}.",
             where=name,
             fix="Correct the export, or the column's name in the mapping; `required: false` "
             "marks a column that may be missing. Delimiter and header_row decide what is "

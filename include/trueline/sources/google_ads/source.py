@@ -2,120 +2,199 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trueline.connections import Connection
-from trueline.errors import PermanentError
-from trueline.sources.base import Batch, Coverage
-from trueline.sources.collect import Collected, at
-from trueline.sources.google_ads import records
-from trueline.sources.google_ads.client import GoogleAdsClient
-from trueline.sources.google_ads.constants import (
-    CLAIMS,
-    CLICK_RETENTION_DAYS,
-    CLICKS,
-    CUSTOMER,
-    DELIVERY,
-    PLATFORM,
-    RETENTION_DAYS,
+from trueline.errors import PermanentError, RetriableError, TruelineError
+from trueline.progress import Progress
+from trueline.sources.base import AccountFailed, Batch, Coverage, Record
+from trueline.sources.google_ads import constants, records
+from trueline.sources.google_ads.accounts import accounts_of
+from trueline.sources.google_ads.client import GoogleAdsClient, saved_rows
+from trueline.sources.google_ads.constants import PLATFORM, TABLES, asked_fields
+from trueline.sources.google_ads.errors import (
+    AccountClosedError,
+    AccountRefusedError,
+    QuotaSpentError,
 )
+from trueline.sources.google_ads.fetch import Fetched, fetch
+from trueline.sources.google_ads.parts import parts
 from trueline.sources.settings import GoogleAdsSettings
 from trueline.windows import Window
 
+log = logging.getLogger(__name__)
+Build = Callable[[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
 
 class GoogleAdsSource:
-    """Pulls every account of the settings; an account's failure fails the pull."""
+    """Pulls every account of the settings, or every enabled one below the manager.
+
+    An account is fetched whole before anything of it is handed out, so one that breaks half-way
+    leaves nothing behind and can be tried again.
+    """
 
     def __init__(
-        self, name: str, settings: GoogleAdsSettings, *, connection: Connection, now: datetime
+        self,
+        name: str,
+        settings: GoogleAdsSettings,
+        *,
+        connection: Connection,
+        workdir: Path,
+        now: datetime,
     ) -> None:
         self.name = name
-        self._settings, self._now = settings, now
+        self._settings, self._workdir, self._now = settings, workdir, now
         self._client = GoogleAdsClient(settings, connection)
+        self._progress = Progress(name)
 
-    def pull(self, window: Window) -> Iterator[Batch]:
-        """Delivery and claims of the window and ``repull_days`` before it, and its clicks."""
-        for account in self._settings.accounts:
-            yield from self._pull_account(account, window)
+    def pull(self, window: Window) -> Iterator[Batch | AccountFailed]:
+        """Delivery and claims of the window and ``repull_days`` before it, and its clicks.
 
-    def _pull_account(self, account: str, window: Window) -> Iterator[Batch]:
-        currency, time_zone = self._account(account)
-        restated = self._kept(window.widened(self._settings.repull_days), RETENTION_DAYS, time_zone)
-        if restated:
-            yield self._report(
-                account,
-                DELIVERY,
-                restated,
-                "ad_delivery",
-                "delivery",
-                partial(records.delivery, account=account, currency=currency, time_zone=time_zone),
-            )
-            yield self._report(
-                account,
-                CLAIMS,
-                restated,
-                "pixel_claims",
-                "claims",
-                partial(records.claim, account=account),
-            )
-        clicked = self._kept(
-            window.widened(self._settings.click_view_days), CLICK_RETENTION_DAYS, time_zone
+        Raises:
+            ConfigurationError: the credential, the project or the API version is refused as such.
+            RetriableError, PermanentError: the manager's list of accounts cannot be read.
+        """
+        again: dict[str, tuple[RetriableError, float]] = {}
+        spent: QuotaSpentError | None = None
+        for account in accounts_of(self._client, self._settings, self.name):
+            if spent:
+                yield AccountFailed(account, spent, TABLES)
+                continue
+            try:
+                yield from self._pull_account(account, window)
+            except QuotaSpentError as error:
+                spent = error
+                yield AccountFailed(account, error, TABLES)
+            except RetriableError as error:
+                log.warning("%s: account %s is tried again later: %s", self.name, account, error)
+                again[account] = (error, time.monotonic())
+        for account, (failed, failed_at) in again.items():
+            waited = time.monotonic() - failed_at
+            if spent or (failed.retry_after_seconds or 0.0) > waited:
+                # Asking before the time would only prolong it; the orchestrator waits better.
+                yield AccountFailed(account, failed, TABLES)
+                continue
+            try:
+                yield from self._pull_account(account, window)
+            except RetriableError as still:
+                spent = still if isinstance(still, QuotaSpentError) else None
+                yield AccountFailed(account, still, TABLES)
+
+    def _pull_account(self, account: str, window: Window) -> Iterator[Batch | AccountFailed]:
+        """Everything of one account, or why nothing.
+
+        Raises:
+            RetriableError: nothing was handed out; it may be tried again.
+            ConfigurationError: no account will do better.
+        """
+        self._workdir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="google_ads-", dir=self._workdir) as folder:
+            try:
+                fetched = fetch(
+                    self._client,
+                    account,
+                    window,
+                    self._settings,
+                    folder=Path(folder),
+                    now=self._now,
+                    where=f"{self.name}: account {account}",
+                    progress=self._progress,
+                )
+            except AccountClosedError as error:
+                log.warning("%s: account %s is skipped: %s", self.name, account, error)
+                yield Batch(
+                    "ad_accounts", (), account_id=account, skipped_reason="account_not_enabled"
+                )
+                return
+            except (AccountRefusedError, PermanentError) as error:
+                yield AccountFailed(account, error, TABLES)
+                return
+            try:
+                yield from self._batches(fetched)
+            except TruelineError as error:
+                yield AccountFailed(account, error, TABLES)
+
+    def _batches(self, fetched: Fetched) -> Iterator[Batch]:
+        account, currency, zone = fetched.account_id, fetched.currency, fetched.time_zone
+        described = records.account(fetched.customer, account, currency, zone)
+        yield Batch("ad_accounts", (Record(1, described),), account_id=account)
+        yield from self._table(
+            fetched,
+            "conversion_actions",
+            fetched.actions,
+            partial(records.action, account_id=account),
+            constants.ACTIONS,
         )
-        if clicked:
-            yield self._clicks(account, clicked)
+        if fetched.restated:
+            yield from self._table(
+                fetched,
+                "ad_delivery",
+                saved_rows(fetched.delivery, constants.NEEDED_DELIVERY, fetched.where),
+                partial(records.delivery, account_id=account, currency=currency, time_zone=zone),
+                constants.DELIVERY,
+                covered=("delivery", fetched.restated),
+            )
+            yield from self._table(
+                fetched,
+                "pixel_claims",
+                saved_rows(fetched.claims, constants.NEEDED_CLAIMS, fetched.where),
+                partial(records.claims, account_id=account),
+                constants.CLAIMS,
+                covered=("claims", fetched.restated),
+            )
+        if fetched.clicked:
+            clicks = (
+                row
+                for path in fetched.clicks
+                for row in saved_rows(path, constants.NEEDED_CLICKS, fetched.where)
+            )
+            yield from self._table(
+                fetched,
+                "ad_clicks",
+                clicks,
+                partial(records.click, account_id=account),
+                constants.CLICKS,
+                covered=("clicks", fetched.clicked),
+            )
 
-    def _account(self, account: str) -> tuple[str, str]:
-        """Currency and time zone: without them neither cost nor day means anything."""
-        row: Mapping[str, Any] = next(iter(self._client.search(account, CUSTOMER)), {})
-        currency, zone = at(row, "customer.currencyCode"), at(row, "customer.timeZone")
-        try:
-            if not currency or not zone:
-                raise ValueError
-            ZoneInfo(zone)
-        except (ValueError, ZoneInfoNotFoundError):
-            raise PermanentError(
-                "Google Ads tells no currency or no known time zone of the account.",
-                where=f"{self.name}: account {account}",
-                fix="Open the account in Google Ads: it may be cancelled or not set up.",
-            ) from None
-        return str(currency), str(zone)
-
-    def _kept(self, window: Window, days: int, time_zone: str) -> Window | None:
-        """The part of the window that Google still has."""
-        oldest = self._now.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=days)
-        if window.end < oldest:
-            return None
-        return Window(max(window.start, oldest), window.end)
-
-    def _report(
+    def _table(
         self,
-        account: str,
-        query: str,
-        window: Window,
+        fetched: Fetched,
         table: str,
-        report: str,
-        build: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    ) -> Batch:
-        found = Collected()
-        for row in self._client.search(account, query.format(first=window.start, last=window.end)):
-            found.add(row, partial(build, row))
-        return self._batch(table, found, report, account, window)
-
-    def _clicks(self, account: str, window: Window) -> Batch:
-        found = Collected()
-        for each in window.days():
-            for row in self._client.search(account, CLICKS.format(day=each)):
-                # App campaigns click without a gclid: nothing that could be matched.
-                if at(row, "clickView.gclid"):
-                    found.add(row, partial(records.click, row, account=account))
-        return self._batch("ad_clicks", found, "clicks", account, window)
-
-    def _batch(
-        self, table: str, found: Collected, report: str, account: str, window: Window
-    ) -> Batch:
-        covered = Coverage(report, PLATFORM, account, window.start, window.end)
-        return Batch(table, found.records, found.errors, coverage=(covered,))
+        rows: Iterator[Mapping[str, Any]] | Sequence[Mapping[str, Any]],
+        build: Build,
+        query: str,
+        *,
+        covered: tuple[str, Window] | None = None,
+    ) -> Iterator[Batch]:
+        """One table's batches; what they cover is told with the last one."""
+        account, done = fetched.account_id, 0
+        coverage: tuple[Coverage, ...] = ()
+        if covered:
+            report, days = covered
+            coverage = (Coverage(report, PLATFORM, account, days.start, days.end),)
+        waiting = None
+        for part in parts(rows, build, asked_fields(query), where=fetched.where):
+            if waiting:
+                yield waiting
+            waiting = Batch(
+                table, part.records, part.errors, account_id=account, drift=tuple(part.drift)
+            )
+            done += len(part.records)
+            self._progress.at(account=account, report=table, rows=done)
+        if waiting:
+            yield Batch(
+                table,
+                waiting.records,
+                waiting.errors,
+                coverage=coverage,
+                account_id=account,
+                drift=waiting.drift,
+            )

@@ -1,27 +1,68 @@
-"""HubSpot's CRM API: changed objects, their history, archived ones and associations."""
+"""HubSpot's CRM API: changed objects, lists, their history, archived ones and associations."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
+from trueline.progress import Progress
 from trueline.sources.collect import at
-from trueline.sources.http import HttpClient
-from trueline.sources.hubspot.constants import DEFAULT_URL, LIST_PAGE, SEARCH_PAGE
+from trueline.sources.http import HttpClient, Refusal
+from trueline.sources.hubspot.constants import (
+    DEFAULT_URL,
+    HISTORY_PAGE,
+    LIST_PAGE,
+    SEARCH_PAGE,
+)
+from trueline.sources.hubspot.errors import explain, refuse_partial
+from trueline.sources.hubspot.pace import Pace
 from trueline.sources.settings import HubSpotSettings
 
 Object = Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 
 class HubSpotClient:
-    """Reads of the CRM API."""
+    """Reads of the CRM API, paced.
 
-    def __init__(self, settings: HubSpotSettings, connection: Connection) -> None:
-        self._http = HttpClient(connection, default_url=DEFAULT_URL)
-        self._root = f"crm/{settings.api_version}/objects"
+    Args:
+        progress: Hears of every page.
+        pace: Replaced in tests.
+    """
+
+    def __init__(
+        self,
+        settings: HubSpotSettings,
+        connection: Connection,
+        *,
+        progress: Progress,
+        pace: Pace | None = None,
+    ) -> None:
+        self._pace = pace or Pace()
+        self._http = HttpClient(
+            connection, default_url=DEFAULT_URL, explain=explain, on_headers=self._pace.heard
+        )
+        self._name, self._progress = connection.name, progress
+        version = settings.api_version
+        if version.startswith("v"):
+            self._objects = f"crm/{version}/objects"
+            self._properties = f"crm/{version}/properties"
+            # Associations went to v4 alone; the dated versions are one family again.
+            self._associations = "crm/v4/associations"
+        else:
+            self._objects = f"crm/objects/{version}"
+            self._properties = f"crm/properties/{version}"
+            self._associations = f"crm/associations/{version}"
+
+    def property_types(self) -> dict[str, str]:
+        """Every contact property of the portal, name to type (``string``, ``number`` ...)."""
+        path = f"{self._properties}/contacts"
+        found = self._results(self._get(path, {}), path)
+        return {str(each.get("name")): str(each.get("type")) for each in found}
 
     def changed(
         self,
@@ -36,57 +77,61 @@ class HubSpotClient:
         Each page asks for ids above the last one seen: so there is no limit of 10,000 results, and
         an object that changes meanwhile cannot push another one out of a page.
         """
-        path, last = f"{self._root}/{kind}/search", 0
+        path, last, rows, number = f"{self._objects}/{kind}/search", 0, 0, 0
         while True:
             filters = [
                 {"propertyName": modified, "operator": "GTE", "value": _milliseconds(first)},
                 {"propertyName": modified, "operator": "LT", "value": _milliseconds(before)},
                 {"propertyName": "hs_object_id", "operator": "GT", "value": str(last)},
             ]
-            answer = self._http.post_json(
-                path,
-                {
-                    "filterGroups": [{"filters": filters}],
-                    "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-                    "properties": list(properties),
-                    "limit": SEARCH_PAGE,
-                },
-            )
-            page = _results(answer, path)
-            yield from page
-            if len(page) < SEARCH_PAGE:
-                return
+            body = {
+                "filterGroups": [{"filters": filters}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": list(properties),
+                "limit": SEARCH_PAGE,
+            }
+            answer = self._post(path, body, is_search=True)
+            page = self._results(answer, path)
             ids = [_id(item, path) for item in page]
-            if min(ids) <= last:
+            if ids != sorted(set(ids)) or (ids and ids[0] <= last):
                 raise PermanentError(
-                    "HubSpot's paging repeats itself: the rows would never end.",
+                    "HubSpot's paging repeats itself or is out of order: rows would be lost or "
+                    "never end.",
                     where=path,
                     fix="Try again; if it stays so, report it to HubSpot.",
                 )
-            last = max(ids)
+            yield from page
+            number, rows = number + 1, rows + len(page)
+            self._progress.at(report=kind, page=number, rows=rows)
+            if not page or not _more(answer, len(page)):
+                return
+            last = ids[-1]
 
-    def history(self, ids: Sequence[str], properties: Sequence[str]) -> Iterator[Object]:
-        """``propertiesWithHistory`` of at most 50 contacts."""
-        path = f"{self._root}/contacts/batch/read"
-        body = {
-            "inputs": [{"id": each} for each in ids],
-            "properties": [],
-            "propertiesWithHistory": list(properties),
-        }
-        yield from _results(self._http.post_json(path, body), path)
-
-    def archived_contacts(self, properties: Sequence[str]) -> Iterator[Object]:
-        """All contacts in HubSpot's recycle bin."""
-        path = f"{self._root}/contacts"
+    def listed(
+        self,
+        kind: str,
+        properties: Sequence[str],
+        *,
+        history: Sequence[str] = (),
+        is_archived: bool = False,
+    ) -> Iterator[Object]:
+        """All objects, or all in the recycle bin; the list has no limit and no index that lags."""
+        path = f"{self._objects}/{kind}"
         params = {
-            "archived": "true",
-            "limit": str(LIST_PAGE),
+            "archived": str(is_archived).lower(),
+            "limit": str(HISTORY_PAGE if history else LIST_PAGE),
             "properties": ",".join(properties),
         }
+        if history:
+            params["propertiesWithHistory"] = ",".join(history)
         seen: set[str] = set()
+        report, rows = f"archived {kind}" if is_archived else kind, 0
         while True:
-            answer = self._http.get_json(path, params)
-            yield from _results(answer, path)
+            answer = self._get(path, params)
+            page = self._results(answer, path)
+            yield from page
+            rows += len(page)
+            self._progress.at(report=report, page=len(seen) + 1, rows=rows)
             after = at(answer, "paging.next.after")
             if not after:
                 return
@@ -99,28 +144,80 @@ class HubSpotClient:
             seen.add(after)
             params["after"] = str(after)
 
+    def read(
+        self,
+        kind: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        history: Sequence[str] = (),
+    ) -> list[Object]:
+        """At most 100 live objects by id, 50 with history; the id of a merged one gives its
+        survivor, and those that are gone are left out."""
+        path = f"{self._objects}/{kind}/batch/read"
+        body = {
+            "inputs": [{"id": each} for each in ids],
+            "properties": list(properties),
+            "propertiesWithHistory": list(history),
+        }
+        answer = self._post(path, body)
+        found = self._results(answer, path)
+        refuse_partial(answer, path)
+        return found
+
     def contacts_of_deals(self, deals: Sequence[str]) -> dict[str, list[str]]:
         """Deal id to its contacts' ids, lowest first; a deal without contacts is missing."""
-        path = "crm/v4/associations/deals/contacts/batch/read"
-        answer = self._http.post_json(path, {"inputs": [{"id": deal} for deal in deals]})
+        path = f"{self._associations}/deals/contacts/batch/read"
+        found: dict[str, set[str]] = {}
+        inputs = [{"id": deal} for deal in deals]
+        while inputs:
+            answer = self._post(path, {"inputs": inputs})
+            results = self._results(answer, path)
+            lonely = refuse_partial(answer, path)
+            if lonely:
+                log.info("%s: %d deals have no contact", self._name, lonely)
+            inputs = []
+            for result in results:
+                deal = str(at(result, "from.id"))
+                told = {str(to.get("toObjectId")) for to in result.get("to") or ()}
+                # A page that tells nothing new would be told for ever.
+                is_new = not told <= found.get(deal, set())
+                found.setdefault(deal, set()).update(told)
+                after = at(result, "paging.next.after")
+                if after and is_new:
+                    inputs.append({"id": deal, "after": str(after)})
         return {
-            str(at(result, "from.id")): sorted(
-                (str(to.get("toObjectId")) for to in result.get("to", ())),
-                key=lambda text: (len(text), text),
-            )
-            for result in _results(answer, path)
+            deal: sorted(contacts, key=lambda text: (len(text), text))
+            for deal, contacts in found.items()
         }
 
+    def _get(self, path: str, params: Mapping[str, str]) -> Any:
+        self._pace.before_call()
+        return self._http.get_json(path, params)
 
-def _results(answer: Any, path: str) -> list[Object]:
-    found = at(answer, "results")
-    if not isinstance(found, list):
+    def _post(self, path: str, body: Any, *, is_search: bool = False) -> Any:
+        self._pace.before_call(is_search=is_search)
+        return self._http.post_json(path, body)
+
+    def _results(self, answer: Any, path: str) -> list[Object]:
+        found = at(answer, "results")
+        if isinstance(found, list) and all(isinstance(item, Mapping) for item in found):
+            return found
+        if at(answer, "status") == "error":
+            # An error inside a success.
+            raise self._http.error_for(Refusal(200, f"{self._name} {path}", answer, None))
         raise RetriableError(
             "HubSpot's answer has no results.",
             where=path,
             fix="Try again; if it stays so, check base_url of the connection.",
         )
-    return found
+
+
+def _more(answer: Any, rows: int) -> bool:
+    """Whether the search has more than this page; a short page alone proves nothing."""
+    total = at(answer, "total")
+    if isinstance(total, int) and total > rows:
+        return True
+    return bool(at(answer, "paging.next.after")) or rows >= SEARCH_PAGE
 
 
 def _id(item: Object, path: str) -> int:

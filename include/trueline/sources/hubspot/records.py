@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trueline.sources.collect import cell, needed
-from trueline.sources.hubspot.constants import CRM, LEAD_TYPES
+from trueline.sources.hubspot.constants import (
+    CRM,
+    DEAL_MODIFIED,
+    LEAD_TYPES,
+    MERGED_IDS,
+    NO_CONTACT,
+)
 from trueline.sources.page_urls import without_query
 from trueline.sources.settings import HubSpotProperties
 from trueline.sources.values import boolean, integer, moment, numeric, text
@@ -16,22 +22,24 @@ _SCORES = ("fit", "budget", "authority", "need", "timing", "interest", "intent")
 
 
 def lead(contact: Object, names: HubSpotProperties) -> dict[str, Any]:
-    """``raw.crm_leads`` of a live or archived contact."""
+    """``raw.crm_leads`` of a live or archived contact.
+
+    A deletion is told with the time of the record's last change, not of the deletion: a contact
+    that comes back from the bin is told with that same time, and the later load wins.
+    """
     given = contact.get("properties") or {}
 
     def of(name: str) -> Any:
         return given.get(getattr(names, name))
 
-    archived = contact.get("archived") is True
     google, facebook = text(of("google_click_id")), text(of("facebook_click_id"))
     lifecycle = (text(of("lifecycle_stage")) or "").lower()
     created = of("created") or contact.get("createdAt")
-    changed = contact.get("archivedAt") if archived else of("modified")
     return {
         "crm": CRM,
         "crm_record_id": needed("crm_record_id", text, contact.get("id")),
         "crm_created_at": needed("crm_created_at", moment, created),
-        "updated_at": cell("updated_at", moment, changed or contact.get("updatedAt")),
+        "updated_at": cell("updated_at", moment, _last_change(contact, of("modified"))),
         "email": text(of("email")),
         "phone": text(of("phone")),
         "client_id": text(of("client_id")),
@@ -51,23 +59,45 @@ def lead(contact: Object, names: HubSpotProperties) -> dict[str, Any]:
         "consent_ad_user_data": (text(of("consent_ad_user_data")) or "unknown").lower(),
         "is_test": cell("is_test", boolean, of("is_test")),
         "merged_into_record_id": None,
-        "is_deleted": archived,
+        "is_deleted": contact.get("archived") is True,
     }
 
 
+def _last_change(found: Object, modified: Any) -> Any:
+    return modified or found.get("updatedAt") or found.get("archivedAt")
+
+
 def lead_extra(contact: Object, names: HubSpotProperties) -> dict[str, Any]:
-    """What has no column of its own, as HubSpot says it."""
+    """What has no column of its own, as HubSpot says it.
+
+    The lifecycle stage's history is kept here and not among ``raw.crm_stages``: there the latest
+    change is what sales says last, and HubSpot moves the lifecycle stage by itself (a deal makes
+    an opportunity), which would speak over the lead status.
+    """
     given = contact.get("properties") or {}
     kept = (names.lifecycle_stage, names.source_detail_1, names.source_detail_2)
-    return {name: value for name in kept if (value := without_query(given.get(name)))}
+    extra = {name: value for name in kept if (value := without_query(given.get(name)))}
+    history = (contact.get("propertiesWithHistory") or {}).get(names.lifecycle_stage)
+    if history and names.lifecycle_stage != names.lead_status:
+        extra[f"{names.lifecycle_stage}_history"] = ";".join(
+            f"{entry.get('timestamp')} {entry.get('value')}" for entry in reversed(history)
+        )
+    return extra
 
 
 def merged_ids(contact: Object, names: HubSpotProperties) -> list[str]:
-    """Records that were merged into this one: ``"123;456"``."""
-    given = (contact.get("properties") or {}).get(names.merged_ids) or ""
-    own = str(contact.get("id"))
-    parts = (part.strip() for part in str(given).split(";"))
-    return sorted({part for part in parts if part and part != own})
+    """Records that were merged into this one, those merged into them before included.
+
+    One property holds ``"123;456"``, the other ``"123:1699990000000;456:1700000000000"``.
+    """
+    given = contact.get("properties") or {}
+    told = (given.get(names.merged_ids), given.get(names.merged_ids_with_time))
+    return _other_ids(contact, *told)
+
+
+def _other_ids(found: Object, *told: Any) -> list[str]:
+    parts = (part.partition(":")[0].strip() for text in told for part in str(text or "").split(";"))
+    return sorted({part for part in parts if part.isdigit()} - {str(found.get("id"))})
 
 
 def merged_lead(merged_id: str, survivor: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,12 +171,14 @@ def _history(entries: Any, column: str) -> list[tuple[Any, str | None]]:
 def deal(found: Object, contacts: Sequence[str]) -> dict[str, Any]:
     """``raw.crm_deals``. A close date of an open deal is a hope, so it is not taken."""
     given = found.get("properties") or {}
+    archived = found.get("archived") is True
+    contact = contacts[0] if contacts else NO_CONTACT if archived else None
     closed = cell("is_closed", boolean, given.get("hs_is_closed"))
     closed_at = cell("deal_closed_at", moment, given.get("closedate"))
     return {
         "crm": CRM,
         "deal_id": needed("deal_id", text, found.get("id")),
-        "crm_record_id": needed("crm_record_id", text, contacts[0] if contacts else None),
+        "crm_record_id": needed("crm_record_id", text, contact),
         "deal_stage": text(given.get("dealstage")),
         "is_won": cell("is_won", boolean, given.get("hs_is_closed_won")),
         "is_closed": closed,
@@ -154,6 +186,21 @@ def deal(found: Object, contacts: Sequence[str]) -> dict[str, Any]:
         "currency_code": text(given.get("deal_currency_code")),
         "deal_created_at": cell("deal_created_at", moment, given.get("createdate")),
         "deal_closed_at": closed_at if closed else None,
-        "updated_at": cell("updated_at", moment, given.get("hs_lastmodifieddate")),
-        "is_deleted": False,
+        "updated_at": cell("updated_at", moment, _last_change(found, given.get(DEAL_MODIFIED))),
+        "is_deleted": archived,
     }
+
+
+def merged_deals(found: Object, survivor: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """``raw.crm_deals`` that take away what was merged into a deal, or it would count twice."""
+    told = (found.get("properties") or {}).get(MERGED_IDS)
+    kept = ("crm", "crm_record_id", "updated_at")
+    return [
+        {
+            **dict.fromkeys(survivor),
+            **{name: survivor[name] for name in kept},
+            "deal_id": merged_id,
+            "is_deleted": True,
+        }
+        for merged_id in _other_ids(found, told)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from trueline.connections import Connection
+from trueline.progress import Progress
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.collect import Collected, chunks
 from trueline.sources.hubspot import records
@@ -19,17 +21,21 @@ from trueline.sources.hubspot.constants import (
     CRM,
     DEAL_MODIFIED,
     DEAL_PROPERTIES,
-    HISTORY_INPUTS,
+    HISTORY_PAGE,
+    READ_INPUTS,
 )
+from trueline.sources.hubspot.properties import Known, compare
 from trueline.sources.settings import HubSpotSettings
 from trueline.sources.values import BadValue, moment
 from trueline.windows import Window
 
 Object = Mapping[str, Any]
+log = logging.getLogger(__name__)
 
 
 class HubSpotSource:
-    """Pulls what changed in the window's days of the reporting time zone."""
+    """Pulls what changed in the window's days of the reporting time zone; everything, if the
+    window is longer than ``full_load_days``."""
 
     def __init__(
         self,
@@ -44,41 +50,103 @@ class HubSpotSource:
         self._settings, self._now = settings, now
         self._zone = ZoneInfo(time_zone)
         self._names = settings.properties
-        self._client = HubSpotClient(settings, connection)
+        self._client = HubSpotClient(settings, connection, progress=Progress(name))
 
     def pull(self, window: Window) -> Iterator[Batch]:
-        """Leads, then stages, then deals; the coverage comes with the last batch of leads."""
-        first = self._midnight(window, 0) - timedelta(minutes=self._settings.overlap_minutes)
-        before = self._midnight(window, 1)
+        """Deleted deals and leads, then leads and stages in parts, then deals.
+
+        The coverage comes with the last batch of leads.
+        """
+        overlap = timedelta(minutes=self._settings.overlap_minutes)
+        first, before = self._midnight(window, 0) - overlap, self._midnight(window, 1)
+        known = compare(self.name, self._names, self._client.property_types())
+        self._tell(known)
+        is_full = (window.end - window.start).days + 1 > self._settings.full_load_days
+        # The bin comes first: what is deleted from here on is told by the next window, and nothing
+        # is told both alive and deleted by one load. Deals before contacts: a scope that is
+        # missing for them shows before all contacts are read.
+        within = None if is_full else (first, before)
+        yield from self._deleted_deals(within)
+        yield from self._deleted_leads(within, known.wanted)
+        history = tuple(
+            name
+            for name in (
+                self._names.lead_status,
+                self._names.disqualification_reason,
+                self._names.lifecycle_stage,
+            )
+            if name in known.wanted
+        )
+        if is_full:
+            contacts = self._client.listed("contacts", known.wanted, history=history)
+        else:
+            found = self._client.changed(
+                "contacts", self._names.modified, first, before, known.wanted
+            )
+            contacts = self._with_history(found, known.wanted, history)
+        for group in chunks(contacts, BATCH_RECORDS):
+            yield self._leads(group)
+            yield self._stages(group)
         covered = Coverage(
             "crm",
             CRM,
             "(none)",
             window.start,
             window.end,
-            complete_until=min(self._now.astimezone(UTC), before),
+            # What changed just now may not be in the search index yet.
+            complete_until=min(self._now.astimezone(UTC) - overlap, before),
         )
-        wanted = list(self._names.model_dump().values())
-        contacts = self._client.changed("contacts", self._names.modified, first, before, wanted)
-        for group in chunks(contacts, BATCH_RECORDS):
-            yield self._leads(group)
-            yield self._stages(group)
-        yield self._archived(first, before, wanted, covered)
-        yield from self._deals(first, before)
+        yield Batch("crm_leads", [], coverage=(covered,), drift=known.changed)
+        yield from self._deals(first, before, is_full=is_full)
 
     def _midnight(self, window: Window, days_after_end: int) -> datetime:
         day = window.end + timedelta(days=days_after_end) if days_after_end else window.start
         return datetime.combine(day, time(), self._zone).astimezone(UTC)
 
+    def _tell(self, known: Known) -> None:
+        if known.missing:
+            log.warning(
+                "%s: the account has no contact properties %s; what they would fill stays empty",
+                self.name,
+                ", ".join(known.missing),
+            )
+        if known.changed:
+            log.warning(
+                "%s: contact properties are of another type than expected: %s; values that do "
+                "not fit are quarantined",
+                self.name,
+                ", ".join(known.changed),
+            )
+
+    def _with_history(
+        self, contacts: Iterator[Object], wanted: Sequence[str], history: Sequence[str]
+    ) -> Iterator[Object]:
+        """The contacts as the CRM itself holds them: the search index lags behind it.
+
+        A contact merged or deleted since the search is told as the search told it.
+        """
+        for group in chunks(contacts, HISTORY_PAGE):
+            ids = [str(contact.get("id")) for contact in group]
+            held = {
+                str(each.get("id")): each
+                for each in self._client.read("contacts", ids, wanted, history)
+            }
+            gone = len(set(ids) - set(held))
+            if gone:
+                log.info("%s: %d contacts went between two calls", self.name, gone)
+            for contact, contact_id in zip(group, ids, strict=True):
+                now = held.get(contact_id, {})
+                properties = {
+                    **(contact.get("properties") or {}),
+                    **(now.get("properties") or {}),
+                }
+                yield {**contact, **now, "properties": properties}
+
     def _leads(self, contacts: Sequence[Object]) -> Batch:
         found = Collected()
         for contact in contacts:
             good = len(found.records)
-            found.add(
-                contact,
-                partial(records.lead, contact, self._names),
-                extra=records.lead_extra(contact, self._names),
-            )
+            self._add_lead(found, contact)
             if len(found.records) == good:
                 continue
             survivor = found.records[-1].values
@@ -86,58 +154,90 @@ class HubSpotSource:
                 found.add(contact, partial(records.merged_lead, merged_id, survivor))
         return Batch("crm_leads", found.records, found.errors)
 
-    def _archived(
-        self, first: datetime, before: datetime, wanted: Sequence[str], covered: Coverage
-    ) -> Batch:
-        found = Collected()
-        for contact in self._client.archived_contacts(wanted):
-            if _archived_within(contact, first, before):
-                found.add(
-                    contact,
-                    partial(records.lead, contact, self._names),
-                    extra=records.lead_extra(contact, self._names),
-                )
-        return Batch("crm_leads", found.records, found.errors, coverage=(covered,))
+    def _add_lead(self, found: Collected, contact: Object) -> None:
+        found.add(
+            contact,
+            partial(records.lead, contact, self._names),
+            extra=records.lead_extra(contact, self._names),
+        )
+
+    def _deleted_leads(
+        self, within: tuple[datetime, datetime] | None, wanted: Sequence[str]
+    ) -> Iterator[Batch]:
+        in_bin = (
+            contact
+            for contact in self._client.listed("contacts", wanted, is_archived=True)
+            if within is None or _archived_within(contact, *within)
+        )
+        for group in chunks(in_bin, BATCH_RECORDS):
+            found = Collected()
+            for part in chunks(group, READ_INPUTS):
+                living = self._still_living([str(contact.get("id")) for contact in part])
+                for contact in part:
+                    if str(contact.get("id")) not in living:
+                        self._add_lead(found, contact)
+            yield Batch("crm_leads", found.records, found.errors)
+
+    def _still_living(self, ids: Sequence[str]) -> set[str]:
+        """Those of the bin that live on, restored or in the record they were merged into.
+
+        Nothing says that the bin is free of merged records, and a merge is no deletion. The
+        survivor tells the merge in the pull of its own change.
+        """
+        wanted = (self._names.merged_ids, self._names.merged_ids_with_time)
+        living = set()
+        for contact in self._client.read("contacts", ids, wanted):
+            living |= {str(contact.get("id")), *records.merged_ids(contact, self._names)}
+        return living
 
     def _stages(self, contacts: Sequence[Object]) -> Batch:
         names, found = self._names, Collected()
-        attempts = {
-            str(contact.get("id")): (contact.get("properties") or {}).get(names.contact_attempts)
-            for contact in contacts
-        }
-        for ids in chunks(attempts, HISTORY_INPUTS):
-            asked = (names.lead_status, names.disqualification_reason)
-            for contact in self._client.history(ids, asked):
-                try:
-                    rows = records.stages(
-                        contact,
-                        names,
-                        self._settings.disqualified_stages,
-                        attempts.get(str(contact.get("id"))),
-                    )
-                except BadValue as bad:
-                    found.add(contact, partial(_raise, bad))
-                    continue
-                for row in rows:
-                    found.add(contact, partial(dict, row))
+        for contact in contacts:
+            attempts = (contact.get("properties") or {}).get(names.contact_attempts)
+            try:
+                rows = records.stages(contact, names, self._settings.disqualified_stages, attempts)
+            except BadValue as bad:
+                found.add(contact, partial(_raise, bad))
+                continue
+            for row in rows:
+                found.add(contact, partial(dict, row))
         return Batch("crm_stages", found.records, found.errors)
 
-    def _deals(self, first: datetime, before: datetime) -> Iterator[Batch]:
-        changed = self._client.changed("deals", DEAL_MODIFIED, first, before, DEAL_PROPERTIES)
-        for deals in chunks(changed, ASSOCIATION_INPUTS):
+    def _deleted_deals(self, within: tuple[datetime, datetime] | None) -> Iterator[Batch]:
+        in_bin = (
+            deal
+            for deal in self._client.listed("deals", DEAL_PROPERTIES, is_archived=True)
+            if within is None or _archived_within(deal, *within)
+        )
+        for deals in chunks(in_bin, BATCH_RECORDS):
+            found = Collected()
+            for deal in deals:
+                found.add(deal, partial(records.deal, deal, ()))
+            yield Batch("crm_deals", found.records, found.errors)
+
+    def _deals(self, first: datetime, before: datetime, *, is_full: bool) -> Iterator[Batch]:
+        if is_full:
+            living = self._client.listed("deals", DEAL_PROPERTIES)
+        else:
+            living = self._client.changed("deals", DEAL_MODIFIED, first, before, DEAL_PROPERTIES)
+        for deals in chunks(living, ASSOCIATION_INPUTS):
             people = self._client.contacts_of_deals([str(deal.get("id")) for deal in deals])
             found = Collected()
             for deal in deals:
                 contacts = people.get(str(deal.get("id")), [])
                 extra = {"other_contact_ids": ";".join(contacts[1:])} if contacts[1:] else None
+                good = len(found.records)
                 found.add(deal, partial(records.deal, deal, contacts), extra=extra)
+                if len(found.records) > good:
+                    for row in records.merged_deals(deal, found.records[-1].values):
+                        found.add(deal, partial(dict, row))
             yield Batch("crm_deals", found.records, found.errors)
 
 
-def _archived_within(contact: Object, first: datetime, before: datetime) -> bool:
+def _archived_within(found: Object, first: datetime, before: datetime) -> bool:
     """True also where HubSpot does not say when: a deletion told twice does no harm."""
     try:
-        archived_at = moment(contact.get("archivedAt"))
+        archived_at = moment(found.get("archivedAt"))
     except BadValue:
         return True
     return archived_at is None or first <= archived_at < before

@@ -2,79 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
 from trueline.connections import Connection
-from trueline.errors import PermanentError
-from trueline.sources.base import Batch, Coverage
-from trueline.sources.collect import Collected
-from trueline.sources.meta_ads import records
+from trueline.errors import RetriableError, TruelineError
+from trueline.progress import Progress
+from trueline.sources.base import AccountFailed, Batch
+from trueline.sources.meta_ads.account import TABLES, AccountPull
 from trueline.sources.meta_ads.client import MetaAdsClient
-from trueline.sources.meta_ads.constants import PLATFORM, RETENTION_DAYS
+from trueline.sources.meta_ads.constants import RETENTION_DAYS
+from trueline.sources.meta_ads.errors import AllAccountsRefusedError, StuckRunError
+from trueline.sources.meta_ads.reports import Reports
+from trueline.sources.meta_ads.throttle import LONGEST_PAUSE_SECONDS
 from trueline.sources.settings import MetaAdsSettings
-from trueline.sources.values import BadValue
 from trueline.windows import Window
+
+log = logging.getLogger(__name__)
 
 
 class MetaAdsSource:
-    """Pulls every account of the settings; an account's failure fails the pull."""
+    """Pulls every account of the settings; one that fails leaves the others alone.
+
+    Args:
+        now: The moment the pull pretends to be made, aware.
+        sleep: Waits; replaced in tests.
+        clock: Seconds that only grow; replaced in tests.
+    """
 
     def __init__(
-        self, name: str, settings: MetaAdsSettings, *, connection: Connection, now: datetime
+        self,
+        name: str,
+        settings: MetaAdsSettings,
+        *,
+        connection: Connection,
+        now: datetime,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._settings, self._now = settings, now
-        self._client = MetaAdsClient(settings, connection)
+        self._client = MetaAdsClient(settings, connection, sleep=sleep, clock=clock)
+        self._reports = Reports(
+            self._client,
+            Progress(name, clock=clock),
+            minutes=settings.report_minutes,
+            sleep=sleep,
+            clock=clock,
+        )
 
-    def pull(self, window: Window) -> Iterator[Batch]:
-        """Delivery and claims of the window and ``repull_days`` before it."""
+    def pull(self, window: Window) -> Iterator[Batch | AccountFailed]:
+        """Delivery and claims of the window and ``repull_days`` before it.
+
+        Raises:
+            ConfigurationError: the token or the API version is wrong, or every account failed.
+            RetriableError, PermanentError: every account failed.
+        """
         asked = window.widened(self._settings.repull_days)
         oldest = (self._now - timedelta(days=RETENTION_DAYS)).date()
         if asked.end < oldest:
             return
         asked = Window(max(asked.start, oldest), asked.end)
-        for account in self._settings.accounts:
-            yield from self._pull_account(account, asked)
+        failed: dict[str, TruelineError] = {}
+        again: list[AccountPull] = []
+        for account in dict.fromkeys(self._settings.accounts):
+            pull = self._account(account, asked)
+            error = yield from _tried(pull)
+            if isinstance(error, RetriableError) and not isinstance(error, StuckRunError):
+                again.append(pull)
+            if error is not None:
+                failed[account] = error
+        for pull in again:
+            if self._client.closed_for(pull.account) > LONGEST_PAUSE_SECONDS:
+                continue  # its error says for how long
+            log.warning("%s: account %s is tried once more", self.name, pull.account)
+            error = yield from _tried(pull)
+            if error is None:
+                del failed[pull.account]
+            else:
+                failed[pull.account] = error
+        if len(failed) == len(set(self._settings.accounts)):
+            raise _of_all(failed)
+        for account, error in failed.items():
+            yield AccountFailed(account, error, TABLES)
 
-    def _pull_account(self, account: str, window: Window) -> Iterator[Batch]:
-        about = self._client.account(account)
-        currency, time_zone = about.get("currency"), about.get("timezone_name")
-        if not currency or not time_zone:
-            raise PermanentError(
-                "Meta tells no currency or no time zone of the account.",
-                where=f"{self.name}: account {account}",
-                fix="Open the account in Ads Manager: it may be closed or not set up.",
-            )
-        delivery, claims = Collected(), Collected()
-        for row in self._client.insights(account, window):
-            delivery.add(
-                row,
-                partial(records.delivery, row, account, currency=currency, time_zone=time_zone),
-            )
-            self._add_claims(claims, row, account)
-        for table, report, found in (
-            ("ad_delivery", "delivery", delivery),
-            ("pixel_claims", "claims", claims),
-        ):
-            covered = Coverage(report, PLATFORM, account, window.start, window.end)
-            yield Batch(table, found.records, found.errors, coverage=(covered,))
-
-    def _add_claims(self, claims: Collected, row: Mapping[str, Any], account: str) -> None:
-        seen: set[str] = set()
-        for action in row.get("actions") or ():
-            kind = str(action.get("action_type"))
-            if kind not in self._settings.action_types:
-                continue
-            if kind in seen:
-                claims.add({**row, "actions": [action]}, _refuse_repeat)
-                continue
-            seen.add(kind)
-            claims.add({**row, "actions": [action]}, partial(records.claim, row, action, account))
+    def _account(self, account: str, window: Window) -> AccountPull:
+        return AccountPull(
+            account,
+            window,
+            source=self.name,
+            settings=self._settings,
+            client=self._client,
+            reports=self._reports,
+        )
 
 
-def _refuse_repeat() -> Mapping[str, Any]:
-    """The same action type twice in one row: which of the two is right cannot be told."""
-    raise BadValue("duplicate_action", "conversion_action")
+def _tried(pull: AccountPull) -> Generator[Batch, None, TruelineError | None]:
+    """The account's batches; returns what stopped it, or None."""
+    try:
+        yield from pull.batches()
+    except AllAccountsRefusedError:
+        raise
+    except TruelineError as error:
+        return error
+    return None
+
+
+def _of_all(failed: dict[str, TruelineError]) -> TruelineError:
+    """The error of a pull that brought nothing: one that may pass by itself, if there is one."""
+    errors = list(failed.values())
+    for account, error in failed.items():
+        log.warning("account %s failed: %s", account, error.what)
+    return next((each for each in errors if isinstance(each, RetriableError)), errors[0])

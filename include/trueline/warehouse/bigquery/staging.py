@@ -14,7 +14,7 @@ from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.scratch import drop_scratch, make_scratch
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class BigQueryStaging:
     run_folder: Path
     places: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, tables: Mapping[str, pa.Table | Path]) -> None:
+    def files(self, files: Mapping[str, Path]) -> None:
         import dlt
         from dlt.common.configuration.specs import GcpServiceAccountCredentials
 
@@ -36,14 +36,14 @@ class BigQueryStaging:
         credentials = GcpServiceAccountCredentials()
         credentials.parse_native_representation(self.jobs.access.credentials)
         load_with_dlt(
-            tables,
+            files,
             destination=dlt.destinations.bigquery(
                 credentials=credentials, location=settings.location, project_id=settings.project
             ),
             dataset=self.dataset,
             run_folder=self.run_folder,
         )
-        self.places.update({key: f"{self.dataset}.{key.split('.')[1]}" for key in tables})
+        self.places.update({key: f"{self.dataset}.{key.split('.')[1]}" for key in files})
 
     def query(self, table: Table, sql: str, params: Mapping[str, Any] | None = None) -> int:
         place = f"{self.dataset}.in_place__{table.name}"

@@ -1,0 +1,1 @@
+"""Salesforce: leads, the history of their status, merges and deletions, and opportunities."""
