@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -29,6 +30,22 @@ COUNTS = frozenset({"impressions", "clicks", "contact_attempts"})
 Cell = Callable[[Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BadCell:
+    """A cell that is bad before it is read.
+
+    Attributes:
+        reason: The row error's code.
+        shown: What a person sees there.
+    """
+
+    reason: str
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
 def cell_reader(
     target: Target, rule: FieldRule | None, mapping: FileMapping, time_zone: str
 ) -> Cell:
@@ -46,6 +63,8 @@ def cell_reader(
     removed = str.maketrans("", "", rule.remove) if rule and rule.remove else None
 
     def read(cell: Any) -> Any:
+        if isinstance(cell, BadCell):
+            raise BadValue(cell.reason, target.name)
         if isinstance(cell, str):
             cell = cell.strip(BLANKS)
             if first_of:
@@ -110,6 +129,8 @@ def _number_pattern(decimal: str, thousands: str | None) -> re.Pattern[str]:
 
 
 def _number(cell: Any, pattern: re.Pattern[str], mapping: FileMapping) -> Decimal:
+    if isinstance(cell, Decimal):  # out of a format that has numbers: its sign is no text
+        return cell
     text = str(cell)
     if mapping.number_marks or mapping.negative_in_parentheses:
         text = _bare_number(text, mapping)

@@ -52,7 +52,14 @@ def check_kind(path: Path, name: str, mapping: FileMapping, *, may_be_empty: boo
             where=name,
             fix="Look at the export that writes it; an export without rows still has a header.",
         )
-    if start.startswith((_ZIP, _OLD_EXCEL)):
+    is_packed = start.startswith((_ZIP, _OLD_EXCEL))
+    if mapping.format == "excel" and not is_packed:
+        raise PermanentError(
+            "This is not an Excel workbook.",
+            where=name,
+            fix="Set format in the mapping to what the export writes (csv?), or export a workbook.",
+        )
+    if is_packed and mapping.format != "excel":
         raise PermanentError(
             "This is a spreadsheet or a zip archive, not text.",
             where=name,

@@ -1,9 +1,10 @@
-"""JSON lines, row by row: numbers stay the text they are, so that ids keep every digit."""
+"""JSON lines, row by row: numbers keep every digit that is written."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ def json_rows(path: Path, name: str, mapping: FileMapping) -> Iterator[RawRow]:
         PermanentError: the last line is cut, or the file cannot be read.
     """
     keys: dict[str, str] = {}
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_int=str, parse_constant=_no_constant)
     with Feed(path, name, mapping.encoding) as feed:
         for line in iter(feed.next_line, ""):
             text = line.strip().lstrip("\ufeff")
@@ -48,9 +49,9 @@ def json_rows(path: Path, name: str, mapping: FileMapping) -> Iterator[RawRow]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, str | bool | Decimal):
         return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _no_constant(name: str) -> NoReturn:

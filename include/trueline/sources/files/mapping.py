@@ -142,6 +142,7 @@ class FileMapping(Strict):
         extends: Name of a ready-made mapping that this one changes and completes.
         number_marks: Texts that may stand at either end of a number: a currency, a percent sign.
         negative_in_parentheses: Whether ``(5)`` is minus five.
+        sheet: Of a workbook: its name, or its number from 1; without it the first visible one.
         header_row: The row (1-based) that names the columns, or ``find``: the first of the first
             100 that names every needed column, for exports whose title lines come and go.
         skip_rows: Rows after the header that are no data.
@@ -152,7 +153,8 @@ class FileMapping(Strict):
 
     extends: str | None = None
     kind: Kind
-    format: Literal["csv", "jsonl", "parquet"]
+    format: Literal["csv", "jsonl", "parquet", "excel"]
+    sheet: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=1)] | None = None
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str = Field(default='"', min_length=1, max_length=1)
@@ -255,7 +257,7 @@ class FileMapping(Strict):
 
     def fingerprint(self, default_time_zone: str) -> str:
         """Hash of everything that decides how a file is read."""
-        text = self.model_dump_json() + (self.time_zone or default_time_zone)
+        text = self.model_dump_json(exclude_defaults=True) + (self.time_zone or default_time_zone)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -127,12 +127,12 @@ def _microseconds(column: Any) -> Any:
 
 def parquet_cell(value: Any) -> Any:
     """A stored value as a cell."""
-    if value is None or isinstance(value, str | bool | datetime | date):
+    if value is None or isinstance(value, str | bool | datetime | date | Decimal):
         return value
     if isinstance(value, float):
-        return repr(value)  # the shortest text that gives the same double
+        return Decimal(repr(value))  # the shortest number that gives the same double
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="surrogateescape")
-    if isinstance(value, int | Decimal):
+    if isinstance(value, int):
         return str(value)
     return json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -27,10 +28,12 @@ class Table:
     """A file that was opened.
 
     Attributes:
+        columns: Its columns as they are spelt; None where rows name their own.
         mapping: With the one column of each field that this file has.
         pieces: Its rows, to be asked for once.
     """
 
+    columns: Sequence[str] | None
     mapping: FileMapping
     pieces: Iterator[Piece]
 
@@ -42,38 +45,46 @@ def open_table(path: Path, name: str, mapping: FileMapping) -> Table:
         PermanentError: a needed column is missing or twice there, or the file is damaged.
     """
     if mapping.format == "jsonl":
-        from trueline.sources.files.json_table import json_rows
-
-        rows = json_rows(path, name, mapping)
-        # Rows name their own columns; which of a field's names is used, the first row says.
-        first = next(rows, None)
-        if first is None:
-            return Table(mapping, iter(()))
-        return Table(resolved(mapping, list(first.cells)), one_by_one(chain([first], rows)))
+        return _jsonl(path, name, mapping)
     if mapping.format == "excel":
-        from trueline.sources.files.excel_table import open_sheet
+        return _excel(path, name, mapping)
+    return _by_columns(path, name, mapping)
 
-        sheet = open_sheet(path, name, mapping)
-        found = check_columns(sheet.columns, name, mapping)
-        return Table(found, one_by_one(sheet.rows()))
-    if mapping.format == "parquet":
-        from trueline.sources.files.parquet_table import ParquetTable
 
-        table = ParquetTable(path, name, mapping)
-    else:
-        from trueline.sources.files.csv_table import CsvTable
+def _jsonl(path: Path, name: str, mapping: FileMapping) -> Table:
+    from trueline.sources.files.json_table import json_rows
 
-        table = CsvTable(path, name, mapping)
+    rows = json_rows(path, name, mapping)
+    # Rows name their own columns; which of a field's names is used, the first row says.
+    first = next(rows, None)
+    if first is None:
+        return Table(None, mapping, iter(()))
+    return Table(None, resolved(mapping, list(first.cells)), _one_by_one(chain([first], rows)))
+
+
+def _excel(path: Path, name: str, mapping: FileMapping) -> Table:
+    from trueline.sources.files.excel_table import open_sheet
+
+    sheet = open_sheet(path, name, mapping)
+    found = check_columns(sheet.columns, name, mapping)
+    return Table(sheet.columns, found, _one_by_one(sheet.rows(found)))
+
+
+def _by_columns(path: Path, name: str, mapping: FileMapping) -> Table:
+    from trueline.sources.files.csv_table import CsvTable
+    from trueline.sources.files.parquet_table import ParquetTable
+
+    reader = ParquetTable if mapping.format == "parquet" else CsvTable
+    table = reader(path, name, mapping)
     found = check_columns(table.columns, name, mapping)
     needed = {normalise(rule.column) for rule in found.fields.values()} | {*(day_pair(found) or ())}
     unread = {normalise(column) for column in mapping.drop} - needed
-    return Table(found, table.pieces(lambda key: key not in unread))
+    return Table(table.columns, found, table.pieces(lambda key: key not in unread))
 
 
-def one_by_one(rows: Iterator[RawRow]) -> Iterator[Piece]:
+def _one_by_one(rows: Iterator[RawRow]) -> Iterator[Piece]:
     """Pieces of a format that is read row by row."""
-    for chunk in in_chunks(rows):
-        yield lambda chunk=chunk: iter((chunk,))
+    return (partial(iter, (chunk,)) for chunk in in_chunks(rows))
 
 
 def check_columns(found: Sequence[str], name: str, mapping: FileMapping) -> FileMapping:

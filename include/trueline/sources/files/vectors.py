@@ -69,12 +69,18 @@ class Distinct:
     @classmethod
     def of(cls, cells: Sequence[Any]) -> Distinct:
         """Of Python values; True is not 1."""
-        places: dict[tuple[type, Any], int] = {}
-        indices = [places.setdefault((type(cell), cell), len(places)) for cell in cells]
-        return cls([value for _, value in places], pa.array(indices, pa.int32()))
+        places: dict[Any, int] = {}
+        indices = [places.setdefault(_identity(cell), len(places)) for cell in cells]
+        firsts = {place: cell for place, cell in zip(reversed(indices), reversed(cells))}
+        return cls([firsts[place] for place in range(len(places))], pa.array(indices, pa.int32()))
 
 
 Cells = Array | Distinct
+
+
+def _identity(cell: Any) -> Any:
+    """What makes two cells the same: True is not 1, and 1.0 is not 1."""
+    return type(cell), str(cell) if isinstance(cell, Decimal) else cell
 
 
 def distinct(cells: Cells) -> Distinct:
@@ -170,7 +176,7 @@ class ColumnReader:
             self._seen.clear()
         values, bad = [], np.zeros(len(found.values), np.bool_)
         for place, cell in enumerate(found.values):
-            key = (type(cell), cell)
+            key = _identity(cell)
             if key not in self._seen:
                 self._seen[key] = self._tried(cell)
             value = self._seen[key]
