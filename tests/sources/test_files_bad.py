@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trueline.errors import ConfigurationError, PermanentError
+from tests.sources.conftest import NOW, WINDOW
+from trueline.errors import ConfigurationError, PermanentError, RetriableError
 
 LEADS = """
 kind: crm_leads
@@ -152,6 +154,55 @@ def test_links_and_paths_out_of_the_folder_are_refused(folder, tmp_path_factory)
     for path in ("../x.csv", "/etc/passwd", "a/../../b"):
         with pytest.raises(ValueError, match="leaves its folder"):
             folder.pull(path)
+
+
+def test_a_file_that_may_still_be_written_waits_for_the_next_run(folder) -> None:
+    folder.mapping(LEADS)
+    folder.file("leads.csv", HEADER + GOOD)
+    for age, reason in ((30, "not_ready"), (61, None)):
+        os.utime(folder.path / "leads.csv", (NOW.timestamp() - age,) * 2)
+        (batch,) = folder.pull("leads.csv", settle_seconds=60)
+        assert batch.skipped_reason == reason
+
+
+def test_a_file_is_read_once_its_marker_is_there(folder) -> None:
+    folder.mapping(LEADS)
+    folder.file("leads.csv", HEADER + GOOD)
+    (batch,) = folder.pull("*", required=False, done_marker=".done")[:1]
+    assert (batch.file_name, batch.skipped_reason) == ("leads.csv", "not_ready")
+    folder.file("leads.csv.done", "")
+    (batch,) = folder.pull("leads*", done_marker=".done")
+    assert (batch.file_name, batch.skipped_reason, len(batch.records)) == ("leads.csv", None, 1)
+
+
+def test_a_file_that_grows_while_it_is_read_is_not_loaded(folder) -> None:
+    folder.mapping(LEADS)
+    folder.file("leads.csv", HEADER + GOOD)
+    batches = folder.source("leads.csv").pull(WINDOW)
+    next(batches)
+    with (folder.path / "leads.csv").open("a") as file:
+        file.write(GOOD)
+    with pytest.raises(RetriableError, match="changed while it was read"):
+        list(batches)
+
+
+def test_a_new_column_is_kept_and_told_and_a_dropped_one_is_not(folder) -> None:
+    folder.mapping(LEADS + "drop: [Secret]\n")
+    folder.file("leads.csv", HEADER.strip() + ",Secret,Industry\n" + GOOD.strip() + ",s,energy\n")
+    (batch,) = folder.pull("leads.csv")
+    assert batch.drift == ("industry",)
+    assert batch.records[0].extra == {"industry": "energy"}
+
+
+def test_a_column_that_changed_its_type_sets_rows_aside_and_then_the_file(folder) -> None:
+    folder.mapping(LEADS)
+    changed = GOOD.replace("01.10.2026 08:00", "1790000000")
+    folder.file("leads.csv", HEADER + GOOD * 19 + changed)
+    (batch,) = folder.pull("leads.csv")
+    assert (len(batch.records), len(batch.errors)) == (19, 1)
+    folder.file("leads.csv", HEADER + GOOD * 8 + changed * 12)
+    with pytest.raises(PermanentError, match="12 of 20 rows cannot be read"):
+        folder.pull("leads.csv")
 
 
 def test_a_missing_file_is_an_error_unless_it_may_be_missing(folder) -> None:

@@ -234,11 +234,17 @@ class FileSettings(_Settings):
         mapping: The mapping file, relative to the profile's folder.
         required: Whether a name or pattern that matches nothing is an error. A day's file that is
             not there yet is recorded as skipped, not as an error.
+        settle_seconds: A file on disk that changed less than so long ago is left for the next
+            run: it may still be written.
+        done_marker: A file on disk is read once the file of its name with this ending is there,
+            ``.done`` for example.
     """
 
     path: str = Field(min_length=1)
     mapping: Path
     required: bool = True
+    settle_seconds: int = Field(default=0, ge=0, le=24 * 3600)
+    done_marker: str | None = Field(default=None, pattern=r"^\.[A-Za-z0-9_.-]{1,20}$")
 
     @field_validator("path")
     @classmethod

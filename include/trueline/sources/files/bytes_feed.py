@@ -128,5 +128,7 @@ class Feed:
             return data
         try:
             return self._decoder.decode(data, final=self._is_over).encode("utf-8")
-        except UnicodeError:
+        except UnicodeError as error:
+            if isinstance(error, UnicodeDecodeError) and self._is_over:
+                raise cut_off(self._name, "it ends within a character") from None
             raise wrong_encoding(self._name, self._encoding) from None

@@ -111,7 +111,7 @@ def _typed(target: Target, rule: FieldRule | None, mapping: FileMapping, zone: Z
 
 def _identifier(cell: Any) -> str:
     """An id stays text; one that a spreadsheet or a float has touched is lost."""
-    text = str(cell)
+    text = str(cell).removeprefix("'")  # a spreadsheet's sign for "this is text"
     if SCIENTIFIC.fullmatch(text):
         raise BadValue("excel_scientific_id")
     if _POINT_ZERO.fullmatch(text):

@@ -48,10 +48,12 @@ def on_disk(settings: FileSettings, folder: Path, window: Window) -> Iterator[Fo
         paths = sorted(
             path
             for path in folder.glob(pattern)
-            if path.is_file() and not path.name.startswith((".", "~$"))
+            if path.is_file()
+            and not path.name.startswith((".", "~$"))
+            and not (settings.done_marker and path.name.endswith(settings.done_marker))
         )
         for path in paths:
-            _refuse_outside(path, folder)
+            _refuse_link(path, folder)
             yield Found(path.name, path)
         if paths:
             continue
@@ -99,10 +101,11 @@ def _patterns(settings: FileSettings, window: Window) -> Iterator[tuple[str, boo
         yield settings.path.replace(DATE_PLACEHOLDER, date.isoformat(day)), True
 
 
-def _refuse_outside(path: Path, folder: Path) -> None:
-    if not path.resolve().is_relative_to(folder.resolve()):
+def _refuse_link(path: Path, folder: Path) -> None:
+    """Whoever may write into the folder must not make us read another file."""
+    if path.is_symlink() or not path.resolve().is_relative_to(folder.resolve()):
         raise ConfigurationError(
-            "This link leads out of the source's folder.",
+            "This is a link, or it leads out of the source's folder.",
             where=str(path),
             fix="Put the file itself there, or set `folder` to where the files are.",
         )

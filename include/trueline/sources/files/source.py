@@ -64,6 +64,10 @@ class FilesSource:
                     yield Batch(table, (), file_name=found.name, skipped_reason="not_there")
                     continue
                 is_any_there = True
+                if not found.is_copy and not self._is_ready(found.path, settings):
+                    table = mapping.tables[0]
+                    yield Batch(table, (), file_name=found.name, skipped_reason="not_ready")
+                    continue
                 try:
                     yield from self._read(found, found.path, settings, mapping, window)
                 finally:
@@ -76,6 +80,16 @@ class FilesSource:
                     fix="Check the path in the profile and the address of the connection, then "
                     "the export; `required: false` marks files that may be missing for days.",
                 )
+
+    def _is_ready(self, path: Path, settings: FileSettings) -> bool:
+        """Whether the export has finished writing, as far as the settings let us know."""
+        marker = settings.done_marker
+        if marker and not path.with_name(path.name + marker).is_file():
+            return False
+        if not settings.settle_seconds:
+            return True
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return self._now - changed >= timedelta(seconds=settings.settle_seconds)
 
     def _found(self, settings: FileSettings, window: Window) -> Iterator[Found]:
         if self._client:

@@ -211,7 +211,7 @@ def _text(cells: Array) -> tuple[Array, Array]:
 
 
 def _id(cells: Array) -> tuple[Array, Array]:
-    touched = pc.match_substring_regex(cells, r"[eE]\+|\.0+$")
+    touched = pc.match_substring_regex(cells, r"^'|[eE]\+|\.0+$")
     return cells, pc.and_not(_without_nul(cells), touched)
 
 
