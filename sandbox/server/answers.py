@@ -11,6 +11,7 @@ import io
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sandbox.server.wire import Response
 
@@ -101,6 +102,9 @@ class Answer:
             paging["next"]["after"] = cursor
         elif isinstance(paging, dict):
             paging["cursors"]["after"] = cursor
+            address = urlsplit(paging.get("next", ""))
+            query = dict(parse_qsl(address.query)) | {"after": cursor}
+            paging["next"] = address._replace(query=urlencode(query)).geturl()
         elif _LOCATOR in self._headers:
             self._headers[_LOCATOR] = cursor or "null"
         elif isinstance(self.document, dict) and "nextRecordsUrl" in self.document:

@@ -185,10 +185,12 @@ def restatements(claims: Iterable[Claim], adjusted: Iterable[Adjustment]) -> lis
     found = []
     for claim in claims:
         key = (claim.source, claim.action, claim.day)
+        is_retracted = claim.cause.startswith("retracted")
         if claim.told_from > claim.day:
-            found.append(Restatement(*key, claim.told_from, claim.hundredths, claim.cause))
+            why = "late" if is_retracted else claim.cause
+            found.append(Restatement(*key, claim.told_from, claim.hundredths, why))
         if claim.told_until is not None:
-            why = claim.cause if claim.cause.startswith("retracted") else "recredited"
+            why = claim.cause if is_retracted else "recredited"
             found.append(Restatement(*key, claim.told_until, -claim.hundredths, why))
     for item in adjusted:
         for told_on, sign in ((item.told_from, 1), (item.told_until, -1)):
