@@ -231,11 +231,10 @@ class Faults:
     def _changed(
         self, platform: str, request: Request, response: Response, struck: list[str]
     ) -> Response:
-        place_of_pages = f"{platform} {request.path.partition('?')[0]}"
-        with self._lock:
-            before = self._before.get(place_of_pages)
-            self._before[place_of_pages] = Answer(response)
+        address = f"{platform} {request.path}"
         told = Answer(response)
+        with self._lock:
+            before = self._before.get(address)
 
         def due(rule: Rule) -> bool:
             return rule.fits(platform, request) and _has(rule, told, before)
@@ -243,6 +242,8 @@ class Faults:
         for rule in self._strikes.take(due):
             struck.append(rule.kind)
             response = _change(rule, platform, response, before)
+        with self._lock:
+            self._before[address] = Answer(response)
         return response
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 import requests
@@ -73,7 +74,7 @@ def test_the_same_day_grows_and_falls(small: World) -> None:
             )
             for age in (1, 3, 7, 28)
         ]
-        steps = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+        steps = [later - earlier for earlier, later in pairwise(seen)]
         rose |= {place for place, step in enumerate(steps) if step > 0}
         fell |= {place for place, step in enumerate(steps) if step < 0}
     assert rose == {0, 1, 2}
