@@ -20,7 +20,7 @@ Instead of an answer:
   RESOURCE_TEMPORARILY_EXHAUSTED; HubSpot TEN_SECONDLY_ROLLING, DAILY, SECONDLY;
 - ``500``: out of order; nothing was done. ``500_after_commit``: all was done, and yet 500;
 - ``expired_token``, ``revoked``, ``sunset``: as the platform says them (``status`` overrides);
-- ``html``: HTTP 200 with a login page;
+- ``html``: a login page with HTTP 200, or a proxy's page with another ``status``;
 - ``slow``: the answer takes ``seconds`` longer; ``reset``: the connection is reset; ``cut``: it
   ends in the middle of the body.
 
@@ -32,7 +32,8 @@ A changed answer:
 - ``json_cut``: half of the body as if it were whole; ``nan``: a number is NaN; ``bom``: a byte
   order mark before the body;
 - ``drift``: ``change`` "added" (a key nobody asked for), "removed" (a key that is needed), "text"
-  (a number becomes words), "renamed"; ``field`` says which (``metrics.clicks``);
+  (a number becomes words), "renamed"; ``field`` says which (``metrics.clicks``), ``to`` what it
+  becomes, ``rows`` in how many of the first rows (null: in all that have it);
 - ``unknown_enum``: a word that nobody has seen; ``field`` and ``to``;
 - ``error_in_200``: HTTP 200, and the error inside it (of a stream: after its rows);
 - ``partial``: the first ``share`` (0.5) of the rows; ``empty``: none, though there was spend.
@@ -112,6 +113,7 @@ class Rule:
     change: str = "added"
     field: str = ""
     to: Any = None
+    rows: int | None = None
     share: float = 0.5
     keep_cursor: bool = False
 
@@ -249,7 +251,7 @@ class Faults:
 
 def _refused(rule: Rule, platform: str, request: Request) -> Response:
     if rule.kind == "html":
-        return page_of_html()
+        return page_of_html(rule.status, rule.seconds if rule.header else None)
     in_body = platform in ("google-ads", "meta-ads", "salesforce")
     return refusal(
         platform,
@@ -303,7 +305,8 @@ def _change(rule: Rule, platform: str, response: Response, before: Answer | None
         if rule.keep_cursor:
             told.turn_to(cursor)
     else:
-        for row in told.rows()[: 1 if rule.kind == "nan" else None]:
+        having = [row for row in told.rows() if _field(rule, row)]
+        for row in having[: 1 if rule.kind == "nan" else rule.rows]:
             _change_row(rule, row)
     return told.response()
 
@@ -330,13 +333,11 @@ def _change_row(rule: Rule, row: Row) -> None:
     holder, key = found
     if rule.kind == "nan":
         holder[key] = float("nan")
-    elif rule.kind == "unknown_enum":
-        holder[key] = rule.to or "NEVER_SEEN_BEFORE"
-    elif rule.change == "added":
-        holder[key] = rule.to or "something new"
-    elif rule.change == "text":
-        holder[key] = rule.to or "about twelve"
-    else:
+    elif rule.kind == "drift" and rule.change in ("removed", "renamed"):
         value = holder.pop(key)
         if rule.change == "renamed":
             holder[rule.to or f"{key}_v2"] = value
+    else:
+        usual = {"added": "something new", "text": "about twelve"}
+        word = usual[rule.change] if rule.kind == "drift" else "NEVER_SEEN_BEFORE"
+        holder[key] = word if rule.to is None else rule.to

@@ -28,9 +28,10 @@ _META_THROTTLES = {
 }
 
 
-def page_of_html() -> Response:
-    """A login page of a proxy or of the platform itself, with HTTP 200."""
-    return Response(200, LOGIN_PAGE, "text/html; charset=UTF-8")
+def page_of_html(status: int | None = None, seconds: float | None = None) -> Response:
+    """A login page with HTTP 200, or a proxy's page with another status."""
+    headers = {} if seconds is None else {"Retry-After": str(math.ceil(seconds))}
+    return Response(status or 200, LOGIN_PAGE, "text/html; charset=UTF-8", headers)
 
 
 def refusal(
