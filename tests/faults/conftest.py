@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,6 @@ from typing import Any
 import duckdb
 import pytest
 
-import trueline.sources
 from sandbox.server.app import SandboxServer
 from sandbox.world import World
 from trueline import pipeline
@@ -29,6 +27,7 @@ from trueline.sources import http
 from trueline.windows import Window
 
 LAST_DAY = date(2026, 11, 20)
+APIS = ("google_ads", "meta_ads", "hubspot")
 RAW = ("ad_delivery", "pixel_claims", "ad_clicks", "crm_leads", "crm_stages", "crm_deals")
 #: When and by which load a row came differs between two pulls; what it says must not.
 PROVENANCE = ("load_id", "loaded_at")
@@ -131,11 +130,15 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def _with_pauses() -> Iterator[Callable[..., Any]]:
-    """Everything in the sources that can be handed another way to wait."""
-    for found in pkgutil.walk_packages(trueline.sources.__path__, "trueline.sources."):
-        import_module(found.name)
-    for name in [name for name in sys.modules if name.startswith("trueline.sources.")]:
-        for _, member in inspect.getmembers(sys.modules[name]):
+    """Everything in the APIs' sources that can be handed another way to wait."""
+    names = ["trueline.sources.http"]
+    for package in APIS:
+        folder = import_module(f"trueline.sources.{package}").__path__
+        names += [
+            found.name for found in pkgutil.walk_packages(folder, f"trueline.sources.{package}.")
+        ]
+    for name in names:
+        for _, member in inspect.getmembers(import_module(name)):
             made = member.__init__ if inspect.isclass(member) else member
             if inspect.isfunction(made) and "sleep" in (made.__kwdefaults__ or {}):
                 yield made

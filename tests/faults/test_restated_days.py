@@ -85,7 +85,8 @@ def figures(reader: Any) -> Figures:
         "where report_date >= date '2000-01-01'"
     ):
         found[row["report_date"], row["campaign_id"], "cost"] += row["cost_micros"] // 10_000
-    return found
+    # A platform may well say zero where another says nothing.
+    return Counter({key: amount for key, amount in found.items() if amount})
 
 
 @dataclass(frozen=True)
