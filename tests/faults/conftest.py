@@ -24,10 +24,11 @@ from trueline.paths import home
 from trueline.pipeline.ingest import IngestSummary
 from trueline.settings.profile import Profile, load_profile
 from trueline.sources import http
+from trueline.sources.settings import SalesforceSettings
 from trueline.windows import Window
 
 LAST_DAY = date(2026, 11, 20)
-APIS = ("google_ads", "meta_ads", "hubspot")
+APIS = ("google_ads", "meta_ads", "hubspot", "salesforce")
 RAW = ("ad_delivery", "pixel_claims", "ad_clicks", "crm_leads", "crm_stages", "crm_deals")
 #: When and by which load a row came differs between two pulls; what it says must not.
 PROVENANCE = ("load_id", "loaded_at")
@@ -85,6 +86,7 @@ def profile_in(folder: Path, **changed: Mapping[str, Any]) -> Profile:
         name: settings.model_copy(update=dict(changed.get(name, {})))
         for name, settings in profile.sources.items()
     }
+    sources["salesforce"] = SalesforceSettings(type="salesforce", currency="EUR")
     settings = profile.settings.model_copy(update={"sources": sources})
     return Profile(path=profile.path, settings=settings)
 

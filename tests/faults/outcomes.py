@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,50 +80,136 @@ class Case:
                     patch.setattr(sys.modules[name], constant, size)
 
 
-#: Sizes of pages, by the constants' names.
-PAGES = {"PAGE_SIZE": 25, "SEARCH_PAGE": 40, "LIST_PAGE": 40}
+#: Sizes of pages and first pauses between polls, by the constants' names.
+PAGES = {
+    "PAGE_SIZE": 25,
+    "SEARCH_PAGE": 40,
+    "LIST_PAGE": 40,
+    "PAGE_RECORDS": 40,
+    "FIRST_POLL_SECONDS": 0.01,
+}
 #: The requests that bring rows, by source.
 ROWS: dict[str, Rule] = {
     "google_ads": {"platform": "google-ads", "body": "FROM campaign"},
     "meta_ads": {"platform": "meta-ads", "method": "GET", "path": "/insights$"},
     "hubspot": {"platform": "hubspot", "path": "contacts/search$"},
+    "salesforce": {"platform": "salesforce", "path": "/results$"},
 }
 SAME = Loads()
-EVER = {"times": None}
-ANY = (RetriableError, PermanentError, ConfigurationError)
+HELD = Loads(same=False, held=True)
+EVER: Rule = {"times": None}
+OTHER_ROWS = Loads(same=False)
+BROKEN = Raises((RetriableError, PermanentError))
 
 
-def _both(source: str) -> list[Case]:
+def _set_aside(*quarantined: tuple[str, str]) -> Loads:
+    return Loads(same=False, quarantined=quarantined)
+
+
+def _all(source: str) -> Iterator[Case]:
     """What every platform has in common."""
-    rows = ROWS[source]
-
-    def case(name: str, outcome: Loads | Raises, **rule: Any) -> Case:
-        return Case(source, name, ({**rows, "kind": name.split(" ")[0], **rule},), outcome)
-
-    return [
-        case("500", SAME),
-        case("500 three times", Loads(waited=3), times=3),
-        case("500 for ever", Raises(RetriableError, "out of order|pause"), **EVER),
-        case("500_after_commit", SAME),
-        case("cut", SAME),
-        case("reset", SAME),
-        case("json_cut", SAME),
-        case("nan", SAME),
-        case("html", SAME),
-        case("slow", SAME, seconds=0.5),
-        case("bom", SAME, **EVER),
-        case("html for ever", Raises(RetriableError, "web page"), **EVER),
-        case("nan for ever", Raises(RetriableError, "JSON"), **EVER),
-        case(
-            "throttle for long", Raises(RetriableError, "pause", delay=7200), seconds=7200, **EVER
-        ),
-        case("revoked", Raises(ConfigurationError, f"trueline_{source}", most_strikes=3), **EVER),
-        case("sunset", Raises(ConfigurationError, "api_version", most_strikes=3), **EVER),
-        case("error_in_200", SAME),
-        case("drift added", Loads(same=False, new_columns=("brand_new_field",)), **EVER),
-        case("drift removed", Raises(PermanentError), change="removed", **EVER),
-        case("drift renamed", Raises(PermanentError), change="renamed", **EVER),
-    ]
+    key = "id" if source == "hubspot" else ""
+    gone = Raises((PermanentError, ConfigurationError), "no longer|without|any more|no column")
+    told: tuple[tuple[str, Loads | Raises, Rule], ...] = (
+        ("500", SAME, {}),
+        ("500 three times", Loads(waited=1.5), {"times": 3}),
+        ("500 for ever", Raises(RetriableError, "out of order|pause"), EVER),
+        ("500_after_commit", SAME, {}),
+        ("cut", SAME, {}),
+        ("reset", SAME, {}),
+        ("json_cut", SAME, {}),
+        ("html", SAME, {}),
+        ("html for ever", Raises(RetriableError, "web page|no CSV"), EVER),
+        ("slow", SAME, {"seconds": 0.5}),
+        ("bom", SAME, EVER),
+        ("error_in_200", SAME, {}),
+        ("revoked", Raises(ConfigurationError, f"trueline_{source}", most_strikes=3), EVER),
+        ("sunset", Raises(ConfigurationError, "api_version", most_strikes=3), EVER),
+        ("drift added", Loads(same=False, new_columns=("brand_new_field",)), EVER),
+        ("drift removed", gone, {**EVER, "change": "removed", "field": key}),
+        ("drift renamed", gone, {**EVER, "change": "renamed", "field": key}),
+    )
+    for name, outcome, more in told:
+        if (source, name) not in OWN:
+            yield _case(source, name, outcome, more)
 
 
-CASES = [case for source in ROWS for case in _both(source)]
+def _case(source: str, name: str, outcome: Loads | Raises, more: Rule) -> Case:
+    rule = {**ROWS[source], "kind": name.split(" ")[0], **more}
+    return Case(source, name, ({key: each for key, each in rule.items() if each != ""},), outcome)
+
+
+#: What one platform alone has, or answers otherwise.
+OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
+    # Google tells the delay in its answer; a stream is read row by row, so NaN costs one row.
+    ("google_ads", "throttle"): (Loads(waited=2), {}),
+    ("google_ads", "throttle for long"): (
+        Raises(RetriableError, "pause", delay=7200),
+        {**EVER, "seconds": 7200},
+    ),
+    ("google_ads", "nan"): (_set_aside(("cost_micros", "bad_number")), {}),
+    ("google_ads", "drift text"): (
+        _set_aside(("cost_micros", "bad_integer")),
+        {"change": "text", "rows": 1},
+    ),
+    ("google_ads", "duplicate_page"): (SAME, {}),
+    ("google_ads", "partial"): (HELD, {**EVER, "body": "metrics.cost_micros"}),
+    ("google_ads", "empty"): (HELD, {**EVER, "body": "metrics.cost_micros"}),
+    # Meta counts in minutes.
+    ("meta_ads", "throttle"): (Loads(waited=60), {"code": 80004}),
+    ("meta_ads", "throttle 17"): (Loads(waited=60), {"code": 17}),
+    ("meta_ads", "throttle 613"): (Loads(waited=60), {"code": 613}),
+    ("meta_ads", "throttle for long"): (
+        Raises(RetriableError, "pause", delay=7200),
+        {**EVER, "seconds": 7200},
+    ),
+    ("meta_ads", "nan"): (SAME, {}),
+    ("meta_ads", "nan for ever"): (Raises(RetriableError, "JSON"), EVER),
+    ("meta_ads", "500_after_commit of a run"): (SAME, {"method": "POST"}),
+    ("meta_ads", "drift text"): (
+        _set_aside(("cost_micros", "bad_number")),
+        {"change": "text", "rows": 1},
+    ),
+    ("meta_ads", "duplicate_page"): (BROKEN, {}),
+    ("meta_ads", "duplicate_page with its own cursor"): (BROKEN, {"keep_cursor": True}),
+    ("meta_ads", "repeat_cursor"): (BROKEN, EVER),
+    ("meta_ads", "missing_last_page"): (BROKEN, {"after": 2}),
+    ("meta_ads", "partial"): (HELD, EVER),
+    ("meta_ads", "empty"): (HELD, EVER),
+    ("hubspot", "throttle"): (Loads(waited=2), {}),
+    ("hubspot", "throttle without a time"): (Loads(waited=10), {"seconds": None}),
+    ("hubspot", "throttle for long"): (
+        Raises(RetriableError, "pause", delay=7200),
+        {**EVER, "seconds": 7200},
+    ),
+    ("hubspot", "nan"): (SAME, {}),
+    ("hubspot", "nan for ever"): (Raises(RetriableError, "JSON"), EVER),
+    ("hubspot", "drift text"): (
+        _set_aside(("fit", "bad_number")),
+        {"change": "text", "field": "properties.score_fit", "rows": 1},
+    ),
+    ("hubspot", "duplicate_page"): (BROKEN, {}),
+    # The search counts what it found: a page that is too short is not the last.
+    ("hubspot", "missing_last_page"): (SAME, {}),
+    ("hubspot", "partial"): (SAME, {}),
+    ("hubspot", "empty"): (BROKEN, EVER),
+    # Salesforce tells no delay: the limit counts over a day.
+    ("salesforce", "throttle"): (Raises(RetriableError, "pause|limit", delay=3600), EVER),
+    ("salesforce", "500_after_commit of a job"): (SAME, {"method": "POST", "path": "/query$"}),
+    ("salesforce", "drift text"): (
+        _set_aside(("deal_amount", "bad_number")),
+        {"change": "text", "field": "Amount", "rows": 1},
+    ),
+    ("salesforce", "duplicate_page"): (BROKEN, {}),
+    ("salesforce", "duplicate_page with its own cursor"): (BROKEN, {"keep_cursor": True}),
+    ("salesforce", "repeat_cursor"): (BROKEN, EVER),
+    # A query job counts its rows, and every page its own.
+    ("salesforce", "missing_last_page"): (BROKEN, {}),
+    ("salesforce", "partial"): (SAME, {}),
+    ("salesforce", "empty"): (SAME, {}),
+    ("salesforce", "error_in_200"): (SAME, {}),
+}
+CASES = [
+    *(case for source in ROWS for case in _all(source)),
+    *(_case(*key, *told) for key, told in OWN.items()),
+]

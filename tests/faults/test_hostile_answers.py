@@ -21,7 +21,7 @@ from trueline.windows import Window
 WINDOW = Window(LAST_DAY - timedelta(days=1), LAST_DAY)
 META = {"platform": "meta-ads", "method": "GET", "path": "/insights$"}
 GOOGLE = {"platform": "google-ads", "body": "metrics.cost_micros"}
-CLAIMS = {"platform": "google-ads", "body": "segments.conversion_action"}
+CLAIMS = {"platform": "google-ads", "body": "conversions_by_conversion_date"}
 HUBSPOT = {"platform": "hubspot", "body": "lastmodifieddate"}
 
 
@@ -107,7 +107,11 @@ def test_61_a_number_as_text_or_as_a_number_is_the_same(pull: Any, spend: Any) -
 
 def test_61_an_exact_decimal_never_becomes_a_binary_fraction(pull: Any) -> None:
     found = pull("google_ads", put(CLAIMS, "metrics.conversionsByConversionDate", 0.1))
-    told = found.ask("pixel_claims", "distinct pixel_conversions::varchar")
+    told = found.ask(
+        "pixel_claims",
+        "distinct pixel_conversions::varchar",
+        "and claim_basis = 'conversion_date'",
+    )
     assert told == [("0.100000000",)]
 
 
@@ -151,7 +155,7 @@ def test_70_an_unknown_word_is_kept_as_it_is(pull: Any) -> None:
 
 
 def test_71_a_row_keeps_its_own_currency(pull: Any) -> None:
-    found = pull("meta_ads", put(META, "account_currency", "USD", rows=4))
+    found = pull("meta_ads", {**put(META, "account_currency", "USD", rows=4), "times": 1})
     assert dict(found.ask("ad_delivery", "currency_code, count(*)", "group by all"))["USD"] == 4
 
 
@@ -184,7 +188,7 @@ def test_75_a_proxys_page_that_asks_to_wait_is_obeyed(pull: Any, waited: list[fl
 
 ONE_BAD_VALUE: list[tuple[str, dict[str, Any], str, Any, str, str]] = [
     ("google_ads", GOOGLE, "metrics.costMicros", "12.5", "cost_micros", "bad_integer"),
-    ("google_ads", GOOGLE, "metrics.clicks", -3, "clicks", "negative"),
+    ("google_ads", GOOGLE, "metrics.clicks", -3, "clicks", "negative_count"),
     ("google_ads", GOOGLE, "segments.date", "11/20/2026", "platform_date", "bad_date"),
     ("meta_ads", META, "spend", "1e400", "cost_micros", "bad_number"),
     ("meta_ads", META, "spend", "Infinity", "cost_micros", "bad_number"),
