@@ -7,6 +7,7 @@ lines of a JSON Lines file or below the header of a CSV.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from dataclasses import replace
@@ -136,6 +137,14 @@ class Answer:
         writer.writeheader()
         writer.writerows(rows)
         return written.getvalue().encode()
+
+
+def unpacked(response: Response) -> Response:
+    """The answer without compression, so that its body can be read and changed."""
+    if response.headers.get("Content-Encoding") != "gzip":
+        return response
+    headers = {key: value for key, value in response.headers.items() if key != "Content-Encoding"}
+    return replace(response, body=gzip.decompress(response.body), headers=headers)
 
 
 def _is_rows(value: Any) -> bool:

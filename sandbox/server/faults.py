@@ -50,7 +50,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import unquote_plus, urlencode
 
-from sandbox.server.answers import Answer, Row, place
+from sandbox.server.answers import Answer, Row, place, unpacked
 from sandbox.server.refusals import error_inside_success, page_of_html, refusal
 from sandbox.server.wire import Request, Response
 from sandbox.strikes import Strikes
@@ -215,7 +215,7 @@ class Faults:
             if rule.kind == "reset":
                 return Response(0, b"", ending="reset"), struck
             return _refused(rule, platform, request), struck
-        response = work()
+        response = unpacked(work())
         if 200 <= response.status < 300:
             response = self._changed(platform, request, response, struck)
         for rule in self._take(("500_after_commit", "cut"), platform, request):

@@ -29,6 +29,7 @@ class Loads:
 
     Attributes:
         same: The rows are those of the undisturbed pull.
+        is_repeated: Whole rows may stand twice: staging counts them once.
         held: Suspiciously small: it waits for a person's word.
         quarantined: (column, reason) of every row that is set aside.
         new_columns: What is reported as new.
@@ -36,6 +37,7 @@ class Loads:
     """
 
     same: bool = True
+    is_repeated: bool = False
     held: bool = False
     quarantined: tuple[tuple[str | None, str], ...] = ()
     new_columns: tuple[str, ...] = ()
@@ -82,10 +84,10 @@ class Case:
 
 #: Sizes of pages and first pauses between polls, by the constants' names.
 PAGES = {
-    "PAGE_SIZE": 25,
-    "SEARCH_PAGE": 40,
+    "PAGE_SIZE": 10,
+    "SEARCH_PAGE": 8,
     "LIST_PAGE": 40,
-    "PAGE_RECORDS": 40,
+    "PAGE_RECORDS": 20,
     "FIRST_POLL_SECONDS": 0.01,
 }
 #: The requests that bring rows, by source.
@@ -109,11 +111,13 @@ def _set_aside(*quarantined: tuple[str, str]) -> Loads:
 def _all(source: str) -> Iterator[Case]:
     """What every platform has in common."""
     key = "id" if source == "hubspot" else ""
-    gone = Raises((PermanentError, ConfigurationError), "no longer|without|any more|no column")
+    gone = Raises(
+        (PermanentError, ConfigurationError), "no longer|No row|any more|without a number"
+    )
     told: tuple[tuple[str, Loads | Raises, Rule], ...] = (
         ("500", SAME, {}),
         ("500 three times", Loads(waited=1.5), {"times": 3}),
-        ("500 for ever", Raises(RetriableError, "out of order|pause"), EVER),
+        ("500 for ever", Raises(RetriableError, "out of order|pause|cannot answer now"), EVER),
         ("500_after_commit", SAME, {}),
         ("cut", SAME, {}),
         ("reset", SAME, {}),
@@ -142,17 +146,24 @@ def _case(source: str, name: str, outcome: Loads | Raises, more: Rule) -> Case:
 #: What one platform alone has, or answers otherwise.
 OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     # Google tells the delay in its answer; a stream is read row by row, so NaN costs one row.
-    ("google_ads", "throttle"): (Loads(waited=2), {}),
+    ("google_ads", "throttle"): (
+        Loads(waited=2),
+        {"code": "RESOURCE_TEMPORARILY_EXHAUSTED"},
+    ),
+    ("google_ads", "throttle with a time for the day"): (
+        Raises(RetriableError, "pause", delay=900),
+        {**EVER, "seconds": 900},
+    ),
     ("google_ads", "throttle for long"): (
         Raises(RetriableError, "pause", delay=7200),
         {**EVER, "seconds": 7200},
     ),
-    ("google_ads", "nan"): (_set_aside(("cost_micros", "bad_number")), {}),
+    ("google_ads", "nan"): (_set_aside(("cost_micros", "bad_integer")), {}),
     ("google_ads", "drift text"): (
         _set_aside(("cost_micros", "bad_integer")),
         {"change": "text", "rows": 1},
     ),
-    ("google_ads", "duplicate_page"): (SAME, {}),
+    ("google_ads", "duplicate_page"): (Loads(is_repeated=True), {}),
     ("google_ads", "partial"): (HELD, {**EVER, "body": "metrics.cost_micros"}),
     ("google_ads", "empty"): (HELD, {**EVER, "body": "metrics.cost_micros"}),
     # Meta counts in minutes.
@@ -186,7 +197,12 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     ("hubspot", "nan for ever"): (Raises(RetriableError, "JSON"), EVER),
     ("hubspot", "drift text"): (
         _set_aside(("fit", "bad_number")),
-        {"change": "text", "field": "properties.score_fit", "rows": 1},
+        {
+            "path": "contacts/batch/read$",
+            "change": "text",
+            "field": "properties.score_fit",
+            "rows": 1,
+        },
     ),
     ("hubspot", "duplicate_page"): (BROKEN, {}),
     # The search counts what it found: a page that is too short is not the last.
@@ -194,7 +210,7 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     ("hubspot", "partial"): (SAME, {}),
     ("hubspot", "empty"): (BROKEN, EVER),
     # Salesforce tells no delay: the limit counts over a day.
-    ("salesforce", "throttle"): (Raises(RetriableError, "pause|limit", delay=3600), EVER),
+    ("salesforce", "throttle"): (Raises(RetriableError, "24 hours", delay=3600), EVER),
     ("salesforce", "500_after_commit of a job"): (SAME, {"method": "POST", "path": "/query$"}),
     ("salesforce", "drift text"): (
         _set_aside(("deal_amount", "bad_number")),
@@ -205,9 +221,12 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     ("salesforce", "repeat_cursor"): (BROKEN, EVER),
     # A query job counts its rows, and every page its own.
     ("salesforce", "missing_last_page"): (BROKEN, {}),
-    ("salesforce", "partial"): (SAME, {}),
-    ("salesforce", "empty"): (SAME, {}),
-    ("salesforce", "error_in_200"): (SAME, {}),
+    # A page is read as a whole, after the call: the orchestrator tries again.
+    ("salesforce", "json_cut"): (Raises(RetriableError, "no whole CSV|different lengths"), {}),
+    ("salesforce", "html"): (Raises(RetriableError, "web page"), {}),
+    ("salesforce", "error_in_200"): (Raises(RetriableError), {}),
+    ("salesforce", "partial"): (Raises(RetriableError, "instead of"), {}),
+    ("salesforce", "empty"): (Raises(RetriableError, "instead of"), {}),
 }
 CASES = [
     *(case for source in ROWS for case in _all(source)),

@@ -22,7 +22,7 @@ WINDOW = Window(LAST_DAY - timedelta(days=1), LAST_DAY)
 META = {"platform": "meta-ads", "method": "GET", "path": "/insights$"}
 GOOGLE = {"platform": "google-ads", "body": "metrics.cost_micros"}
 CLAIMS = {"platform": "google-ads", "body": "conversions_by_conversion_date"}
-HUBSPOT = {"platform": "hubspot", "body": "lastmodifieddate"}
+HUBSPOT = {"platform": "hubspot", "path": "contacts/batch/read$"}
 
 
 @dataclass

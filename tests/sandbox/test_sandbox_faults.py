@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.server.answers import Answer
+from sandbox.server.answers import Answer, unpacked
 from sandbox.server.app import SandboxServer
 from sandbox.server.faults import KINDS
 from sandbox.server.wire import Response, as_json
@@ -287,6 +288,8 @@ def test_pages_and_rows_of_a_crm_that_answers_in_csv() -> None:
     answer.keep(0)
     told = answer.response()
     assert (told.body, told.headers) == (b'"Id","Amount"\n', {"Sforce-Locator": "null"})
+    packed = Response(200, gzip.compress(body), "text/csv", {"Content-Encoding": "gzip"})
+    assert unpacked(packed) == Response(200, body, "text/csv")
     page = Answer(as_json({"records": [{"Id": "1"}], "nextRecordsUrl": "/q/1", "done": False}))
     assert page.cursor == "/q/1"
     page.turn_to("")
