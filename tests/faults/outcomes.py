@@ -228,7 +228,19 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     ("salesforce", "partial"): (Raises(RetriableError, "instead of"), {}),
     ("salesforce", "empty"): (Raises(RetriableError, "instead of"), {}),
 }
+#: What the one client of all sources does the same way for each: tried on one of them every time,
+#: on the others in long runs.
+SHARED = frozenset(
+    {"500", "500 three times", "500 for ever", "cut", "reset", "json_cut", "html", "slow", "bom"}
+)
 CASES = [
     *(case for source in ROWS for case in _all(source)),
     *(_case(*key, *told) for key, told in OWN.items()),
 ]
+
+
+def parameters() -> Iterator[Any]:
+    """The cases for pytest."""
+    for case in CASES:
+        is_long = case.name in SHARED and case.source != "meta_ads"
+        yield pytest.param(case, id=str(case), marks=pytest.mark.soak if is_long else ())

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox.server.app import SandboxServer
 from tests.faults.conftest import LAST_DAY, PROVENANCE, RAW, Rig, profile_in
-from tests.faults.outcomes import CASES, Case, Loads, Raises
+from tests.faults.outcomes import CASES, Case, Loads, Raises, parameters
 from trueline.errors import TruelineError
 from trueline.pipeline.ingest import IngestSummary
 from trueline.sources import http
@@ -96,7 +96,7 @@ def warehouse(
     server.faults.clear()
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", parameters())
 def test_each_fault_has_one_outcome(
     case: Case,
     warehouse: Warehouse,
