@@ -32,7 +32,7 @@ class Loads:
         is_repeated: Whole rows may stand twice: staging counts them once.
         held: Suspiciously small: it waits for a person's word.
         quarantined: (column, reason) of every row that is set aside.
-        new_columns: What is reported as new.
+        drift: What is reported as changed in the shape of the rows.
         waited: Seconds that were waited at least.
     """
 
@@ -40,7 +40,7 @@ class Loads:
     is_repeated: bool = False
     held: bool = False
     quarantined: tuple[tuple[str | None, str], ...] = ()
-    new_columns: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
     waited: float = 0.0
 
 
@@ -129,7 +129,7 @@ def _all(source: str) -> Iterator[Case]:
         ("error_in_200", SAME, {}),
         ("revoked", Raises(ConfigurationError, f"trueline_{source}", most_strikes=3), EVER),
         ("sunset", Raises(ConfigurationError, "api_version", most_strikes=3), EVER),
-        ("drift added", Loads(same=False, new_columns=("brand_new_field",)), EVER),
+        ("drift added", Loads(same=False, drift=("brand_new_field",)), EVER),
         ("drift removed", gone, {**EVER, "change": "removed", "field": key}),
         ("drift renamed", gone, {**EVER, "change": "renamed", "field": key}),
     )

@@ -163,6 +163,6 @@ def _loaded(outcome: Loads, summary: IngestSummary, rows: Rows, good: Rows) -> N
             assert len(set(found)) == len(found), f"{table} tells a row twice"
         if outcome.same:
             assert set(found) == set(good[table]), table
-    names = " ".join(load.new_columns or "" for load in summary.loads)
-    for name in outcome.new_columns:
+    names = " ".join(load.drift or "" for load in summary.loads)
+    for name in outcome.drift:
         assert name in names
