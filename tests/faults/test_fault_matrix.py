@@ -113,15 +113,17 @@ def test_each_fault_has_one_outcome(
         error = None
     except TruelineError as raised:
         summary, error = None, raised
-    struck = [kind for each in server.log.as_dict()["latest"] for kind in each.get("faults", ())]
-    assert struck, "the fault met no request"
+    # A rule that struck often enough is gone; the others tell how often they did.
+    left = server.faults.as_list()
+    struck = sum(each["struck"] for each in left)
+    assert struck or len(left) < len(case.rules), "the fault met no request"
     told = caplog.text + str(error or "")
     assert "sandbox-token" not in told
     assert "access_token=" not in told
     if isinstance(case.outcome, Raises):
         assert error is not None, f"loaded: {summary and summary.as_dict()}"
         _raised(case.outcome, error, waited)
-        assert len(struck) <= case.outcome.most_strikes, "no storm of retries"
+        assert struck <= case.outcome.most_strikes, "no storm of retries"
         assert warehouse.counts() == counts, "nothing half-loaded"
         return
     assert summary is not None, error
