@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -32,6 +33,13 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
         metavar="CERTIFICATE",
         help="serve Google's own Ads client too, over gRPC; write the certificate to trust there",
     )
+    serve.add_argument(
+        "--today",
+        type=date.fromisoformat,
+        default=None,
+        help="YYYY-MM-DD: answer as at the end of that day; default: the last day",
+    )
+    serve.add_argument("--faults", type=Path, help="JSON file of misbehaviour, see docs/reference")
     generate = commands.add_parser("generate", help="write the world as plain files")
     generate.add_argument("--out", type=Path, required=True, help="folder to write to")
     for command in (serve, generate):
@@ -65,16 +73,24 @@ def _cannot_use(port: int, error: OSError | OverflowError) -> int:
     return 2
 
 
-def _serve(world: World, port: int, certificate: Path | None) -> int:
+def _serve(world: World, asked: argparse.Namespace) -> int:
     try:
-        server = SandboxServer(world, port)
+        rules = json.loads(asked.faults.read_text("utf-8")) if asked.faults else []
+        server = SandboxServer(world, asked.port, today=asked.today)
+        server.faults.add(rules)
+    except FileNotFoundError:
+        print(f"sandbox: there is no file {asked.faults}.", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(f"sandbox: {error}.", file=sys.stderr)
+        return 2
     except (OSError, OverflowError) as error:
-        return _cannot_use(port, error)
-    if certificate is None:
+        return _cannot_use(asked.port, error)
+    if asked.google_ads_grpc is None:
         return _until_stopped(server, ready_line(server))
     from sandbox.server.google_grpc import GoogleAdsGrpc
 
-    door = GoogleAdsGrpc(server.answer, certificate)
+    door = GoogleAdsGrpc(server.answer, asked.google_ads_grpc)
     ready = f"{ready_line(server)}; Google Ads over gRPC at {door.endpoint}"
     code = _until_stopped(server, ready)
     door.close()
@@ -127,7 +143,7 @@ def main(given: list[str] | None = None) -> int:
         print(f"sandbox: {error}.", file=sys.stderr)
         return 2
     if asked.command == "serve":
-        return _serve(world, asked.port, asked.google_ads_grpc)
+        return _serve(world, asked)
     for line in write_world(world, asked.out):
         print(line)
     return 0

@@ -40,6 +40,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.bigquery.errors import ApiError
+from sandbox.strikes import Strikes
 
 REQUEST_KINDS = ("error", "cut", "latency")
 JOB_KINDS = ("slow", "fail", "hold", "bad_row")
@@ -113,7 +114,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._faults: list[Fault] = []
+        self._strikes: Strikes[Fault] = Strikes()
         self._released = 0
 
     def add(self, **wanted: Any) -> None:
@@ -123,8 +124,8 @@ class Faults:
             raise ValueError(f"no such fault: {wanted.get('do')} {sorted(unknown)}")
         if wanted["do"] == "fail":
             wanted.setdefault("reason", "internalError")
-        with self._condition:
-            self._faults.append(Fault(**wanted))
+        fault = Fault(**wanted)
+        self._strikes.add(fault, skip=fault.skip, times=fault.times)
 
     def release(self) -> None:
         """Let held jobs go on."""
@@ -134,26 +135,16 @@ class Faults:
 
     def clear(self) -> None:
         """Forget all faults and let held jobs go on."""
-        with self._condition:
-            self._faults.clear()
+        self._strikes.clear()
         self.release()
 
     def take(self, kinds: tuple[str, ...], facts: Facts, when: str | None = None) -> list[Fault]:
         """The faults that strike now; each strikes once less afterwards."""
-        struck = []
-        with self._condition:
-            for fault in list(self._faults):
-                if fault.do not in kinds or (when and fault.when != when) or not fault.fits(facts):
-                    continue
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                struck.append(fault)
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-        return struck
+        return self._strikes.take(
+            lambda fault: (
+                fault.do in kinds and (not when or fault.when == when) and fault.fits(facts)
+            )
+        )
 
     def hold(self, cancelled: Callable[[], bool], patience: float = 120.0) -> None:
         """Wait until released, cancelled, or out of patience."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from sandbox.server.faults import Faults
 from sandbox.server.google_ads import GoogleAds
 from sandbox.server.hubspot import HubSpot
 from sandbox.server.meta import Meta
@@ -31,11 +34,14 @@ class RequestLog:
         self._counts: Counter[str] = Counter()
         self._latest: deque[dict[str, Any]] = deque(maxlen=200)
 
-    def add(self, prefix: str, method: str, path: str, status: int) -> None:
+    def add(
+        self, prefix: str, method: str, path: str, status: int, faults: Sequence[str] = ()
+    ) -> None:
         """Note one answered request."""
         with self._lock:
             self._counts[prefix] += 1
-            self._latest.append({"method": method, "path": path, "status": status})
+            told = {"method": method, "path": path, "status": status}
+            self._latest.append(told | ({"faults": list(faults)} if faults else {}))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -54,18 +60,33 @@ class RequestLog:
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """Serves one world on 127.0.0.1.
+    """Serves one world on 127.0.0.1, as it is at the end of a day of it.
+
+    Args:
+        today: That day; the world's last one by default. ``PUT /__now`` moves it.
 
     Raises:
         OSError: if the port is taken.
+        ValueError: for a day outside the world.
     """
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, world: World, port: int) -> None:
-        self.world = world
+    def __init__(self, world: World, port: int, *, today: date | None = None) -> None:
+        self._whole = world
         self.log = RequestLog()
+        self.faults = Faults()
+        self.set_today(today or world.clock.last_day)
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def set_today(self, today: date) -> None:
+        """Answer as at the end of that day; what was under way on the platforms is forgotten.
+
+        Raises:
+            ValueError: for a day outside the world.
+        """
+        world = self._whole.as_of(today)
         self.platforms: dict[str, Callable[[Request], Response]] = {
             "google-ads": GoogleAds(world).answer,
             "meta-ads": Meta(world).answer,
@@ -74,7 +95,7 @@ class SandboxServer(ThreadingHTTPServer):
             "site-tag": SiteTag(world).answer,
             "google-oauth": no_such_path,
         }
-        super().__init__(("127.0.0.1", port), Handler)
+        self.world = world
 
     @property
     def url(self) -> str:
@@ -92,6 +113,12 @@ class SandboxServer(ThreadingHTTPServer):
             return as_json(self.log.as_dict())
         if prefix == "__tokens":
             return control_tokens(request)
+        if prefix in ("__faults", "__now"):
+            try:
+                return self._faults(request) if prefix == "__faults" else self._now(request)
+            except ValueError as error:
+                return as_json({"error": str(error)}, 400)
+        faults: list[str] = []
         platform = self.platforms.get(prefix)
         if platform is None:
             response = as_json({"error": "no such platform", "known": list(self.platforms)}, 404)
@@ -105,14 +132,37 @@ class SandboxServer(ThreadingHTTPServer):
                 f"{request.base_url}/{prefix}",
                 request.pairs,
             )
-            try:
-                response = (
-                    answer_token(request) or answer_whoami(request, self.world) or platform(inner)
-                )
-            except RefusedError as refused:
-                response = refused.response
-        self.log.add(f"/{prefix}", request.method, request.path, response.status)
+
+            def work() -> Response:
+                try:
+                    return (
+                        answer_token(request)
+                        or answer_whoami(request, self.world)
+                        or platform(inner)
+                    )
+                except RefusedError as refused:
+                    return refused.response
+
+            response, faults = self.faults.answer(prefix, inner, work)
+        self.log.add(f"/{prefix}", request.method, request.path, response.status, faults)
         return response
+
+    def _faults(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.faults.add(request.json())
+        elif request.method == "DELETE":
+            self.faults.clear()
+        return as_json(self.faults.as_list())
+
+    def _now(self, request: Request) -> Response:
+        if request.method == "PUT":
+            given = request.json() if request.body else request.query
+            asked = given.get("today") if isinstance(given, dict) else None
+            self.set_today(date.fromisoformat(str(asked)))
+        elif request.method == "DELETE":
+            self.set_today(self._whole.clock.last_day)
+        clock = self.world.clock
+        return as_json({"today": clock.last_day.isoformat(), "first_day": str(clock.first_day)})
 
     def _health(self) -> dict[str, Any]:
         clock = self.world.clock
@@ -169,13 +219,30 @@ class Handler(BaseHTTPRequestHandler):
         self._write(response)
 
     def _write(self, response: Response) -> None:
+        try:
+            self._write_whole(response)
+        except ConnectionError:
+            # The client would not wait for it.
+            self.close_connection = True
+
+    def _write_whole(self, response: Response) -> None:
+        if response.ending == "reset":
+            # Closing with a linger of zero sends a reset instead of an end.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
         for key, value in response.headers.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(response.body)
+        if response.ending == "cut":
+            self.close_connection = True
+            self.wfile.write(response.body[: len(response.body) // 2])
+        else:
+            self.wfile.write(response.body)
         self.wfile.flush()
 
     do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _serve  # noqa: N815

@@ -41,12 +41,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """Status, body and extra headers."""
+    """Status, body and extra headers.
+
+    Attributes:
+        ending: ``cut`` closes the connection in the middle of the body, ``reset`` resets it
+            instead of answering.
+    """
 
     status: int
     body: bytes
     content_type: str = "application/json; charset=UTF-8"
     headers: dict[str, str] = field(default_factory=dict)
+    ending: str = ""
 
 
 def as_json(value: Any, status: int = 200, **headers: str) -> Response:

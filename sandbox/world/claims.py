@@ -2,15 +2,14 @@
 
 Each platform credits itself by its own view of the same submissions, so both may claim one. Google
 splits by a data-driven model, Meta also claims what it merely showed. Young days are still
-incomplete: a claim becomes known to its platform some days after, as a function of the world's last
-day alone.
+incomplete: a claim becomes known to its platform some days after. What they told before and took
+back or moved is in :mod:`sandbox.world.restated`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.world.company import GOOGLE_ACTIONS, SOURCES
 from sandbox.world.model import DAY, Person, Submission, Touch
@@ -30,6 +29,9 @@ class Claim:
         day: Day index under which the platform files it (conversion date).
         click_day: Day index of the ad interaction.
         is_view: True where Meta claims it for an ad that was seen, not clicked.
+        told_from: Day index from whose end on the platform tells it.
+        told_until: Day index from whose end on it no longer does; None for ever.
+        cause: Why it is told later than its own day, or taken back; empty where neither.
     """
 
     source: str
@@ -38,6 +40,13 @@ class Claim:
     click_day: int
     hundredths: int
     is_view: bool = False
+    told_from: int = 0
+    told_until: int | None = None
+    cause: str = ""
+
+    def is_told(self, today: int) -> bool:
+        """Whether the platform tells it at the end of the day ``today``."""
+        return self.told_from <= today and (self.told_until is None or today < self.told_until)
 
 
 def _path(item: Submission) -> list[Touch]:
@@ -47,7 +56,7 @@ def _path(item: Submission) -> list[Touch]:
     return [touch for touch in item.person.touches if touch.at <= item.at]
 
 
-def _paid_touches(item: Submission, platform: str, back: float) -> list[Touch]:
+def paid_touches(item: Submission, platform: str, back: float) -> list[Touch]:
     return [
         touch
         for touch in _path(item)
@@ -63,7 +72,7 @@ def _filed(rng: random.Random, at: float) -> int:
 def google_claims(rng: random.Random, item: Submission) -> list[Claim]:
     """Google's parts of one submission: data-driven, so a third or a half is common."""
     refused = {"bot": 0.72, "staff": 0.8}.get(item.kind, 0.85 if item.is_double else 0.07)
-    touches = _paid_touches(item, "google", 30 * DAY)
+    touches = paid_touches(item, "google", 30 * DAY)
     if not touches or rng.random() < refused:
         return []
     others = len(_path(item)) > len(touches)
@@ -85,7 +94,7 @@ def meta_claims(rng: random.Random, item: Submission) -> list[Claim]:
         return []
     action = META_CUSTOM if item.event_name == "brochure" else META_PIXEL
     day = _filed(rng, item.at)
-    touches = _paid_touches(item, "meta", 7 * DAY)
+    touches = paid_touches(item, "meta", 7 * DAY)
     if touches:
         return [Claim(touches[-1].source, action, day, int(touches[-1].at // DAY), 100)]
     # Everyone who knows the site is in the retargeting audience and is shown ads.
@@ -95,39 +104,34 @@ def meta_claims(rng: random.Random, item: Submission) -> list[Claim]:
     return []
 
 
-def all_claims(
-    seed: int, submissions: Iterable[Submission], natives: Iterable[Person], days: int
-) -> list[Claim]:
-    """Everything both platforms claim and already know at the end of the last day.
+def final_claims(seed: int, item: Submission) -> list[Claim]:
+    """Everything both platforms claim of a submission in the end.
 
     What a platform makes of a submission depends on that submission alone, so a later look at the
     same day shows the same claims and some more.
     """
-    known: list[Claim] = []
-    for item in submissions:
-        rng = random.Random(f"{seed}:claim:{item.event_id}")
-        made: list[Claim] = []
-        if item.is_observed:
-            made = google_claims(rng, item) + meta_claims(rng, item)
-        elif rng.random() < 0.25:
-            # Modelled: the platform never saw it and says that it happened.
-            made = google_claims(rng, item)
-        known += [claim for claim in made if _is_known(rng, claim, days)]
-    for person in natives:
-        rng = random.Random(f"{seed}:form:{person.number}")
-        day = int(person.contacted_at // DAY)
-        claim = Claim(person.source, META_FORM, day, day, 100)
-        if _is_known(rng, claim, days):
-            known.append(claim)
-    return known
+    rng = random.Random(f"{seed}:claim:{item.event_id}")
+    made: list[Claim] = []
+    if item.is_observed:
+        made = google_claims(rng, item) + meta_claims(rng, item)
+    elif rng.random() < 0.25:
+        # Modelled: the platform never saw it and says that it happened.
+        made = google_claims(rng, item)
+    return [known_later(rng, claim) for claim in made]
 
 
-def _is_known(rng: random.Random, claim: Claim, days: int) -> bool:
+def form_claim(seed: int, person: Person) -> Claim:
+    """Meta's claim of its own lead form."""
+    rng = random.Random(f"{seed}:form:{person.number}")
+    day = int(person.contacted_at // DAY)
+    return known_later(rng, Claim(person.source, META_FORM, day, day, 100))
+
+
+def known_later(rng: random.Random, claim: Claim) -> Claim:
+    """The claim with the day from which on its platform knows it."""
     drawn = rng.random()
-    age = days - 1 - claim.day
-    if age < 0 or not claim.hundredths:
-        return False
-    return drawn < (KNOWN_BY_AGE[age] if age < len(KNOWN_BY_AGE) else 1.0)
+    age = next((age for age, share in enumerate(KNOWN_BY_AGE) if drawn < share), len(KNOWN_BY_AGE))
+    return replace(claim, told_from=claim.day + age, cause="late" if age else "")
 
 
 @dataclass(slots=True)

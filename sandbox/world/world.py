@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
-from sandbox.world import company, crm, journeys
+from sandbox.world import company, crm, journeys, restated
 from sandbox.world.causes import find_causes
-from sandbox.world.claims import Claim, Delivery, all_claims
+from sandbox.world.claims import Claim, Delivery
 from sandbox.world.clock import WorldClock
 from sandbox.world.company import PAID, UNCLAIMED
 from sandbox.world.identity import People, client_id
@@ -37,7 +37,9 @@ class World:
         tag_events: The delivered rows, by time, each with ``true_cause``.
         leads: Real leads at the world's clock, those from before the world included.
         claims: Pixel conversions known to the platforms at the world's clock.
-        delivery: By (source key, day index).
+        delivery: By (source key, day index), as told at the world's clock.
+        claim_history: Every claim that was told at the end of any of the world's days.
+        adjustments: What was told beside the final delivery, and until when.
     """
 
     seed: int
@@ -52,6 +54,8 @@ class World:
     deals: list[Deal] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     delivery: dict[tuple[str, int], Delivery] = field(default_factory=dict)
+    claim_history: list[Claim] = field(default_factory=list)
+    adjustments: list[restated.Adjustment] = field(default_factory=list)
 
     @classmethod
     def make(
@@ -98,8 +102,49 @@ class World:
             for person in world.persons
             if person.way == "native" and person.contacted_at < world.clock.now
         ]
-        world.claims = all_claims(seed, world.submissions, natives, days)
+        last = days - 1
+        world.claim_history = restated.claim_history(seed, world.submissions, natives, last)
+        world.claims = [claim for claim in world.claim_history if claim.is_told(last)]
+        world.adjustments = restated.adjustments(seed, world.delivery, last)
         return world
+
+    def as_of(self, day: date) -> World:
+        """The world at the end of one of its days: nothing later has happened yet.
+
+        The platforms tell past days as they told them then, this world's later restatements not
+        yet made.
+
+        Raises:
+            ValueError: for a day outside the world.
+        """
+        today = self.clock.day_index(day)
+        if today is None:
+            raise ValueError(
+                f"{day} is outside the world ({self.clock.first_day} to {self.clock.last_day})"
+            )
+        if day == self.clock.last_day:
+            return self
+        then = World.make(
+            self.seed,
+            last_day=day,
+            days=today + 1,
+            size=self.size,
+            time_zone=self.clock.zone.key,
+        )
+        then.claim_history = [each for each in self.claim_history if each.told_from <= today]
+        then.claims = [each for each in then.claim_history if each.is_told(today)]
+        then.adjustments = [each for each in self.adjustments if each.told_from <= today]
+        then.delivery = restated.delivery_at(then.delivery, then.adjustments, today)
+        return then
+
+    def restatements(self) -> list[restated.Restatement]:
+        """Every change of a past day's figure up to the world's clock, each with its true cause."""
+        last = self.clock.days - 1
+        return [
+            each
+            for each in restated.restatements(self.claim_history, self.adjustments)
+            if each.told_on <= last
+        ]
 
 
 def _sell(world: World, traffic: journeys.Traffic) -> None:

@@ -189,3 +189,8 @@ def test_a_file_without_a_required_column_stops_before_anything_is_loaded(folder
     assert "Datum" in done.stderr
     assert "What to do" in done.stderr
     assert all(row["file_name"] != "spend-december.csv" for row in rows(folder, "loads"))
+    # The other source's day is in all the same, and nothing was built on half of the sources.
+    assert "ingest spend: failed permanent" in done.stdout
+    assert "ingest crm: " in done.stdout
+    assert "build" not in done.stdout
+    assert "Nothing was built" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import pytest
@@ -20,15 +21,24 @@ def world() -> World:
     return World.make(7, last_day=LAST_DAY)
 
 
-@pytest.fixture(scope="session")
-def url(world: World) -> Iterator[str]:
+@contextmanager
+def running(world: World) -> Iterator[SandboxServer]:
+    """The world's platforms on a free loopback port."""
     server = SandboxServer(world, 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield server.url
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@pytest.fixture(scope="session")
+def url(world: World) -> Iterator[str]:
+    with running(world) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

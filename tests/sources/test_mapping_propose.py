@@ -401,7 +401,7 @@ def trueline(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
             main()
             code: Any = 0
         except SystemExit as stop:
-            code = stop.code
+            code = stop.code or 0
         return Done(code, *capsys.readouterr())
 
     return run

@@ -107,12 +107,24 @@ def run(
             told = ", ".join(f"{key} {value}" for key, value in counts.items() if key != "rows")
             typer.echo(f"{step}: {told}")
 
+    failed: list[TruelineError] = []
     for name in source or chosen.sources:
-        with progress_shown(f"{name}: {window}"):
-            summary = pipeline.ingest(
-                chosen, name, window, connection=_connection(chosen, name), run_label="cli"
-            )
-        done(f"ingest {name}", summary.as_dict())
+        try:
+            with progress_shown(f"{name}: {window}"):
+                summary = pipeline.ingest(
+                    chosen, name, window, connection=_connection(chosen, name), run_label="cli"
+                )
+        except TruelineError as error:
+            # One platform's outage is no reason to leave the others' day behind.
+            failed.append(error)
+            done(f"ingest {name}", {"failed": error.family})
+        else:
+            done(f"ingest {name}", summary.as_dict())
+    if failed:
+        for error in failed[1:]:
+            typer.echo(redact(str(error)), err=True)
+        typer.echo("Nothing was built: see below, mend it and run again.", err=True)
+        raise failed[0]
     done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
     built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")
     done("build", built.as_dict())
