@@ -12,11 +12,14 @@ import ipaddress
 import os
 import re
 import secrets
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import phonenumbers
 
 from trueline.errors import ConfigurationError
+from trueline.phone_shortcut import plain_e164
 
 KEY_VARIABLE = "TRUELINE_IDENTITY_KEY"
 KEY_FILE_VARIABLE = "TRUELINE_IDENTITY_KEY_FILE"
@@ -25,6 +28,8 @@ MINIMUM_KEY_BYTES = 32
 # Blanks that spreadsheets and web forms leave around values and nobody sees.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00a0\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f"))
 _EMAIL = re.compile(r"[^\s@,;<>\"]{1,64}@([^\s@,;<>\"]{1,253})")
+# The same for addresses as nearly all are written: nothing to take away.
+_PLAIN_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@([A-Za-z0-9.\-]{1,253})")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+\d+", re.IGNORECASE)
 
@@ -37,14 +42,19 @@ def normalise_email(value: str | None) -> str | None:
     """
     if not value:
         return None
-    text = value.translate(_INVISIBLE).strip().lower().removeprefix("mailto:").strip()
-    found = _EMAIL.fullmatch(text)
+    found = _PLAIN_EMAIL.fullmatch(value)
+    if found:
+        text = value.lower()
+    else:
+        text = value.translate(_INVISIBLE).strip().lower().removeprefix("mailto:").strip()
+        found = _EMAIL.fullmatch(text)
     if not found:
         return None
-    domain = _ascii_domain(found[1])
+    domain = _ascii_domain(found[1].lower())
     return f"{text[: found.start(1)]}{domain}" if domain else None
 
 
+@lru_cache(maxsize=50_000)
 def _ascii_domain(domain: str) -> str | None:
     try:
         text = domain.rstrip(".").encode("idna").decode("ascii").lower()
@@ -72,6 +82,9 @@ def normalise_phone(value: str | None, region: str | None = None) -> str | None:
     if not value:
         return None
     text = value.translate(_INVISIBLE).strip().removeprefix("tel:")
+    plain = plain_e164(text, region)
+    if plain:
+        return plain
     if _SCIENTIFIC.fullmatch(text):  # a spreadsheet has rounded the digits away
         return None
     try:
@@ -102,7 +115,11 @@ class IdentityKeys:
     def __init__(self, secret: bytes, region: str | None = None) -> None:
         if len(secret) < MINIMUM_KEY_BYTES:
             raise _too_short("The identity key")
-        self._secret, self._region = secret, region
+        self._region = region
+        self._begun = {
+            purpose: hmac.new(secret, f"{purpose}:".encode(), hashlib.sha256)
+            for purpose in ("key-id", "email", "phone", "domain", "ip")
+        }
 
     def __repr__(self) -> str:
         return f"IdentityKeys(key_id={self.key_id!r})"
@@ -120,6 +137,27 @@ class IdentityKeys:
         """Key of a phone number; None where it cannot exist."""
         return self._optional("phone", normalise_phone(value, self._region))
 
+    def of_emails(
+        self, values: Sequence[str | None]
+    ) -> tuple[list[str | None], list[str | None], list[str | None]]:
+        """Of many addresses at once: each one normalised, its key, and its domain's key."""
+        domains: dict[str | None, str | None] = {None: None}
+        found, keys, domain_keys = [], [], []
+        for value in values:
+            address = normalise_email(value)
+            domain = address.rpartition("@")[2] if address else None
+            if domain not in domains:
+                domains[domain] = self._optional("domain", domain)
+            found.append(address)
+            keys.append(self._optional("email", address))
+            domain_keys.append(domains[domain] if domain else self.domain(value))
+        return found, keys, domain_keys
+
+    def of_phones(self, values: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
+        """Of many phone numbers at once: each one normalised, and its key."""
+        found = [normalise_phone(value, self._region) for value in values]
+        return found, [self._optional("phone", number) for number in found]
+
     def domain(self, value: str | None) -> str | None:
         """Key of a domain, given as ``example.com`` or inside an address."""
         text = (value or "").translate(_INVISIBLE).strip().lower()
@@ -135,8 +173,9 @@ class IdentityKeys:
         return None if value is None else self._keyed(purpose, value)
 
     def _keyed(self, purpose: str, value: str) -> str:
-        message = f"{purpose}:{value}".encode()
-        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+        keyed = self._begun[purpose].copy()  # the secret's part of the work is done once
+        keyed.update(value.encode())
+        return keyed.hexdigest()
 
 
 def load_identity_key(key_file: Path | None = None) -> bytes:

@@ -24,7 +24,7 @@ from trueline.sources.files.tables import check_columns
 from trueline.sources.values import BadValue
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - an outcome of a file, no fault of ours
     """The file as a whole is no good."""
 
 

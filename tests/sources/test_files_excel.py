@@ -132,7 +132,7 @@ def test_the_sheet_is_named_or_the_first_one_that_is_seen(folder) -> None:
         (batch,) = folder.pull("r.xlsx")
         assert batch.records[0].values["campaign_id"] == found
     folder.mapping(MAPPING + "sheet: New\n")
-    with pytest.raises(PermanentError, match="no sheet 'New'. Sheets: 'Sheet', 'Data', 'Old'"):
+    with pytest.raises(PermanentError, match=r"no sheet 'New'\. Sheets: 'Sheet', 'Data', 'Old'"):
         folder.pull("r.xlsx")
 
 
@@ -154,12 +154,15 @@ def test_titles_above_and_sums_below_are_no_data(folder) -> None:
 def test_a_missing_column_is_named(folder) -> None:
     folder.mapping(MAPPING)
     book(folder.path / "r.xlsx", HEADER[:3])
-    with pytest.raises(PermanentError, match="'Cost' .for cost_micros. is missing"):
+    with pytest.raises(PermanentError, match=r"'Cost' .for cost_micros. is missing"):
         folder.pull("r.xlsx")
 
 
 def test_a_day_alone_is_a_moment_only_where_the_mapping_has_a_format(folder) -> None:
-    mapping = "kind: crm_leads\nformat: excel\nconstants: {crm: p}\nfields: {crm_record_id: Id, crm_created_at: %s}\n"
+    mapping = (
+        "kind: crm_leads\nformat: excel\nconstants: {crm: p}\n"
+        "fields: {crm_record_id: Id, crm_created_at: %s}\n"
+    )
     book(folder.path / "l.xlsx", ["Id", "At"], [7, DAY], [8, datetime(2026, 10, 1, 8)])
     folder.mapping(mapping % "At")
     (batch,) = folder.pull("l.xlsx")
@@ -226,7 +229,7 @@ def test_another_zip_archive_is_not_unpacked(folder) -> None:
     folder.mapping(MAPPING)
     with zipfile.ZipFile(folder.path / "r.xlsx", "w") as parts:
         parts.writestr("export.csv", "Campaign,Day\n")
-    with pytest.raises(PermanentError, match="not an .xlsx workbook"):
+    with pytest.raises(PermanentError, match=r"not an \.xlsx workbook"):
         folder.pull("r.xlsx")
 
 

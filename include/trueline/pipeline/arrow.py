@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trueline.errors import PermanentError, RowError
-from trueline.identity_keys import normalise_email, normalise_phone
 from trueline.model.catalog import Column, Table
 from trueline.pipeline.keys import ProfileKeys
 from trueline.sources.base import Batch, Record
@@ -41,7 +40,7 @@ class Prepared:
     """
 
     rows: pa.Table
-    identifiers: list[dict[str, str | None]] = field(default_factory=list)
+    identifiers: pa.Table
     errors: list[RowError] = field(default_factory=list)
 
 
@@ -80,31 +79,35 @@ class Preparer:
             for column in content
             if column.name in given.column_names
         }
-        arrays |= self._keyed(given, {column.name for column in content})
+        keyed, clear = self._keyed(given)
+        arrays |= {column.name: keyed[column.name] for column in content if column.name in keyed}
         for column in content:
             if column.name not in arrays:
                 arrays[column.name] = pa.nulls(given.num_rows, ARROW_TYPES[column.type])
         rows = pa.table({column.name: arrays[column.name] for column in content})
         kept, errors = _with_required(content, rows, given, raw_rows)
         if errors:
-            rows, given = rows.filter(kept), given.filter(kept)
-        identifiers = (
-            _clear_identifiers(given, self._keys.phone_region) if table.name == "crm_leads" else []
-        )
+            rows, clear = rows.filter(kept), clear.filter(kept)
+        identifiers = _clear_identifiers(rows, clear) if table.name == "crm_leads" else pa.table({})
         return Prepared(rows.append_column("row_hash", self._hashes(rows)), identifiers, errors)
 
-    def _keyed(self, given: pa.Table, wanted: set[str]) -> dict[str, pa.Array]:
-        makers: tuple[tuple[str, str, Callable[[str], str | None]], ...] = (
-            ("email", "email_key", self._keys.email),
-            ("email", "email_domain_key", self._keys.domain),
-            ("phone", "phone_key", self._keys.phone),
-            ("ip_address", "ip_key", self._keys.ip),
-        )
-        return {
-            key: _of_distinct(given.column(clear), make)
-            for clear, key, make in makers
-            if clear in given.column_names and key in wanted
-        }
+    def _keyed(self, given: pa.Table) -> tuple[dict[str, pa.Array], pa.Table]:
+        """Keys of personal values, and the e-mail addresses and phone numbers that gave them."""
+        nothing: Any = pa.nulls(given.num_rows, pa.string())
+        keyed: dict[str, pa.Array] = {}
+        emails = phones = nothing
+        if _is_filled(given, "email"):
+            emails, keyed["email_key"], keyed["email_domain_key"] = _of_distinct(
+                given.column("email"), self._keys.of_emails
+            )
+        if _is_filled(given, "phone"):
+            phones, keyed["phone_key"] = _of_distinct(given.column("phone"), self._keys.of_phones)
+        if _is_filled(given, "ip_address"):
+            (keyed["ip_key"],) = _of_distinct(
+                given.column("ip_address"),
+                lambda values: ([self._keys.ip(value) if value else None for value in values],),
+            )
+        return keyed, pa.table({"email": emails, "phone": phones})
 
     def _hashes(self, rows: pa.Table) -> pa.ChunkedArray:
         """Of everything in a row: the same content has the same hash on every engine."""
@@ -117,16 +120,14 @@ class Preparer:
         return hashed.to_arrow_table().column("row_hash").cast(pa.string())
 
 
-def stamped(
-    table: Table, prepared: Prepared, *, source: str, load_id: str, loaded_at: Any
-) -> pa.Table:
+def stamped(table: Table, rows: pa.Table, *, source: str, load_id: str, loaded_at: Any) -> pa.Table:
     """The rows with exactly the columns of table.yaml."""
-    count = prepared.rows.num_rows
+    count = rows.num_rows
     stamps = {"source": source, "load_id": load_id, "loaded_at": loaded_at}
     arrays = [
         pa.repeat(pa.scalar(stamps[column.name], ARROW_TYPES[column.type]), count)
         if column.name in stamps
-        else prepared.rows.column(column.name)
+        else rows.column(column.name)
         for column in table.columns
     ]
     return pa.table(arrays, schema=arrow_schema(table))
@@ -195,13 +196,20 @@ def _wrong_type(table: Table, name: str, error: str) -> PermanentError:
     )
 
 
-def _of_distinct(values: pa.ChunkedArray, make: Callable[[str], str | None]) -> pa.Array:
-    """``make`` of every value, asked once for each that differs."""
+def _is_filled(given: pa.Table, name: str) -> bool:
+    """Whether there is anything to key: without it no secret is asked for."""
+    return name in given.column_names and given.column(name).null_count < given.num_rows
+
+
+def _of_distinct(
+    values: pa.ChunkedArray, make: Callable[[list[str | None]], tuple[list[str | None], ...]]
+) -> list[pa.Array]:
+    """What ``make`` gives for the values, asked once for each that differs."""
     encoded = values.combine_chunks().dictionary_encode()
-    made = pa.array(
-        [make(each) if each else None for each in encoded.dictionary.to_pylist()], pa.string()
-    )
-    return made.take(encoded.indices)
+    return [
+        pa.array(column, pa.string()).take(encoded.indices)
+        for column in make(encoded.dictionary.to_pylist())
+    ]
 
 
 def _with_required(
@@ -229,24 +237,10 @@ def _with_required(
     ]
 
 
-def _clear_identifiers(given: pa.Table, phone_region: str) -> list[dict[str, str | None]]:
+def _clear_identifiers(rows: pa.Table, clear: pa.Table) -> pa.Table:
     """Addresses of CRM records as they are needed for sending, normalised."""
-    empty = [None] * given.num_rows
-    crm, record, emails, phones = (
-        given.column(name).to_pylist() if name in given.column_names else empty
-        for name in ("crm", "crm_record_id", "email", "phone")
-    )
-    found = []
-    for place in range(given.num_rows):
-        email = normalise_email(emails[place])
-        phone = normalise_phone(phones[place], phone_region)
-        if email is not None or phone is not None:
-            found.append(
-                {
-                    "crm": crm[place],
-                    "crm_record_id": record[place],
-                    "email": email,
-                    "phone": phone,
-                }
-            )
-    return found
+    there = pc.or_(pc.is_valid(clear.column("email")), pc.is_valid(clear.column("phone")))
+    named = rows.select(["crm", "crm_record_id"])
+    for name in clear.column_names:
+        named = named.append_column(name, clear.column(name))
+    return named.filter(there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from trueline.identity_keys import IdentityKeys, load_identity_key
@@ -24,6 +25,16 @@ class ProfileKeys:
     def key_id(self) -> str:
         """Tells which secret it is, without telling the secret."""
         return self._keys.key_id
+
+    def of_emails(
+        self, values: Sequence[str | None]
+    ) -> tuple[list[str | None], list[str | None], list[str | None]]:
+        """Addresses normalised, their keys, and the keys of their domains."""
+        return self._keys.of_emails(values)
+
+    def of_phones(self, values: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
+        """Phone numbers normalised, and their keys."""
+        return self._keys.of_phones(values)
 
     def email(self, value: str) -> str | None:
         return self._keys.email(value)

@@ -162,18 +162,21 @@ class Spool:
         load.drift.update(dict.fromkeys(batch.drift))
         stamps: dict[str, Any] = {"load_id": load.load_id, "loaded_at": self._started_at}
         if prepared.rows.num_rows:
-            self._keep(table, stamped(table, prepared, source=self._source, **stamps))
+            self._keep(table, stamped(table, prepared.rows, source=self._source, **stamps))
         self._keep_rest(batch, prepared, load, stamps)
 
     def _keep_rest(
         self, batch: Batch, prepared: Prepared, load: SpooledLoad, stamps: Mapping[str, Any]
     ) -> None:
         """Clear identifiers, and what was set aside with its reason."""
-        from trueline.pipeline.arrow import rows_to_arrow
+        from trueline.pipeline.arrow import rows_to_arrow, stamped
 
+        if prepared.identifiers.num_rows:
+            restricted = load_catalog()["raw_restricted.identifiers"]
+            rows = stamped(restricted, prepared.identifiers, source=self._source, **stamps)
+            self._keep(restricted, rows)
         errors = [*batch.errors, *prepared.errors]
         rest: dict[str, list[dict[str, Any]]] = {
-            "raw_restricted.identifiers": [{**each, **stamps} for each in prepared.identifiers],
             "raw_restricted.quarantined_rows": [
                 {"line_number": error.line, "raw_row": error.raw_row, **stamps} for error in errors
             ],

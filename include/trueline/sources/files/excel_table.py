@@ -1,6 +1,6 @@
 """Excel workbooks: the values of one sheet, with what a spreadsheet does to values told apart.
 
-What the file declares is checked before it is read, because a small workbook can unpack to anything.
+What the file declares is checked before it is read: a small workbook can unpack to anything.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Sheet:
 
 @dataclass(slots=True)
 class _Shape:
-    """Which columns want an id, a day or a moment: a spreadsheet has one kind of number and date."""
+    """Which columns want an id, a day or a moment: a sheet has one kind of number and of date."""
 
     ids: set[str] = field(default_factory=set)
     days: set[str] = field(default_factory=set)
@@ -197,8 +197,8 @@ def _chosen(book: Any, name: str, mapping: FileMapping) -> str:
     raise PermanentError(
         f"There is no sheet {mapping.sheet!r}. Sheets: {', '.join(map(repr, names)) or 'none'}.",
         where=name,
-        fix="Correct sheet in the mapping: a name, or 1 for the first; without it the first visible "
-        "sheet is read.",
+        fix="Correct sheet in the mapping: a name, or 1 for the first; without it the first "
+        "visible one is read.",
     )
 
 

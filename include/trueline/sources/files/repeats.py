@@ -1,4 +1,4 @@
-"""Rows of an ad report that are there twice: the same is told once, different figures are refused."""
+"""Rows of an ad report that are there twice: told once, or refused where their figures differ."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Repeats:
         )
         run.unregister("numbered")
         run.execute(
-            "create or replace temp table first as select grain, arg_min(content, line) as content, "
-            "min(line) as line, count(*) as times from now group by grain"
+            "create or replace temp table first as select grain, min(line) as line, "
+            "arg_min(content, line) as content, count(*) as times from now group by grain"
         )
         known = "select first.grain, seen.content, seen.line from first join seen using (grain)"
         run.execute(f"create or replace temp table before as {known}")
@@ -93,7 +93,7 @@ class Repeats:
         return repeats
 
     def _refuse_different(self, again: Any) -> None:
-        place, line, content, first_content, first_line = again.values()
+        _, line, content, first_content, first_line = again.values()
         different = np.flatnonzero(content != first_content)
         if not len(different):
             return

@@ -70,9 +70,14 @@ class Distinct:
     def of(cls, cells: Sequence[Any]) -> Distinct:
         """Of Python values; True is not 1."""
         places: dict[Any, int] = {}
-        indices = [places.setdefault(_identity(cell), len(places)) for cell in cells]
-        firsts = {place: cell for place, cell in zip(reversed(indices), reversed(cells))}
-        return cls([firsts[place] for place in range(len(places))], pa.array(indices, pa.int32()))
+        values: list[Any] = []
+        indices: list[int] = []
+        for cell in cells:
+            place = places.setdefault(_identity(cell), len(values))
+            if place == len(values):
+                values.append(cell)
+            indices.append(place)
+        return cls(values, pa.array(indices, pa.int32()))
 
 
 Cells = Array | Distinct
