@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.sources.careful_reader import Read, Refused, plain, read_carefully
 from tests.sources.conftest import Folder, as_records
 from trueline.errors import PermanentError
-from trueline.sources.files import bytes_feed, csv_table, source
+from trueline.sources.files import bytes_feed, csv_blocks, source
 from trueline.sources.files.local_time import to_utc
 from trueline.sources.files.mapping import FileMapping, load_mapping
 from trueline.sources.files.rows import extra_json
@@ -227,7 +227,7 @@ def text_of(columns: list[str], rows: list[list[str]], *, quoting: Any, end: str
 @contextmanager
 def in_small_blocks(size: int) -> Iterator[None]:
     with (
-        patch.object(csv_table, "BLOCK_BYTES", size),
+        patch.object(csv_blocks, "BLOCK_BYTES", size),
         patch.object(bytes_feed, "PIECE_BYTES", max(64, size // 3)),
         patch.object(source, "JUDGED_FROM_ROWS", 10**9),
     ):

@@ -10,7 +10,7 @@ import pytest
 from tests.sources.conftest import LAST_DAY, NOW, TOKEN, WINDOW, Answer, as_records
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.sources.base import Coverage
-from trueline.sources.files import bytes_feed, csv_table
+from trueline.sources.files import bytes_feed, csv_blocks
 from trueline.sources.files.mapping import load_mapping
 from trueline.sources.registry import build_source
 from trueline.sources.settings import FilesSettings
@@ -141,7 +141,7 @@ def test_of_an_address_only_its_origin_is_kept(folder) -> None:
 
 
 def test_a_long_file_comes_in_pieces(folder, monkeypatch) -> None:
-    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 4_000)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 4_000)
     monkeypatch.setattr(bytes_feed, "PIECE_BYTES", 1_000)
     folder.mapping(EVENTS)
     rows = "".join(f"{n},lead,2026-10-01T08:00:00Z,/p,,,,,\n" for n in range(250))

@@ -20,20 +20,16 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from trueline.errors import PermanentError
+from trueline.sources.files import csv_blocks
 from trueline.sources.files.bytes_feed import Feed
 from trueline.sources.files.cells import BLANKS
 from trueline.sources.files.chunks import Chunk, Lines, cells_of, in_chunks
 from trueline.sources.files.content import cut_off, is_damaged
+from trueline.sources.files.csv_blocks import Records, next_block
 from trueline.sources.files.layout import SEARCHED_ROWS, Ignored, is_header
 from trueline.sources.files.mapping import FileMapping, normalise
 from trueline.sources.files.rows import RawRow
 from trueline.sources.files.vectors import Cells, each_distinct, joined, mask, taken
-
-BLOCK_BYTES = 8 * 1024 * 1024
-# Python's reader refuses longer cells; a record this long is left to it.
-_CELL_LIMIT = csv.field_size_limit()
-_NEWLINE, _RETURN = 10, 13
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +138,9 @@ class CsvTable:
         layout = Layout(self._name, self._mapping, keys, Ignored(self._mapping, keys))
         with self._feed as feed:
             while not feed.is_over:
-                if not feed.peek(BLOCK_BYTES):
+                if not feed.peek(csv_blocks.BLOCK_BYTES):
                     return
-                block = _next_block(feed, self._mapping)
+                block = next_block(feed, self._mapping)
                 if block is None:
                     yield _carefully(feed, layout)
                 else:
@@ -190,7 +186,7 @@ def _found_header(reader: Any, mapping: FileMapping) -> list[str]:
 
 def _carefully(feed: Feed, layout: Layout) -> Callable[[], Iterator[Chunk]]:
     """About a block of records, one by one; read at once, because the next block begins after."""
-    size = len(feed.peek(BLOCK_BYTES))
+    size = len(feed.peek(csv_blocks.BLOCK_BYTES))
     taken_before, rows = feed.taken, []
     lines = iter(feed.next_line, "")
     reader = layout.reader(lines)
@@ -208,99 +204,10 @@ def _carefully(feed: Feed, layout: Layout) -> Callable[[], Iterator[Chunk]]:
     return lambda: in_chunks(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Records:
-    """Whole records as bytes.
-
-    Attributes:
-        ends: Where each record ends, its line end included.
-        breaks: Where the lines end, those inside quotes too.
-        first_line: Line of the first record.
-        is_terminated: Whether the last record has a line end.
-    """
-
-    data: bytes
-    ends: npt.NDArray[np.int64]
-    breaks: npt.NDArray[np.int64]
-    first_line: int
-    is_terminated: bool
-    has_quotes: bool
-
-
-def _next_block(feed: Feed, mapping: FileMapping) -> _Records | None:
-    """The next whole records of the file; None where they have to be read one by one."""
-    delimiter, quote = mapping.delimiter, mapping.quote
-    data = feed.peek(BLOCK_BYTES)
-    if not (delimiter.isascii() and quote.isascii()) or b"\0" in data:
-        return None
-    view = np.frombuffer(data, np.uint8)
-    if not _has_plain_returns(view, data) or (feed.holds_the_rest and data.endswith(b"\r")):
-        return None
-    quotes = np.flatnonzero(view == ord(quote)) if quote.encode() in data else np.array([], int)
-    breaks = np.flatnonzero(view == _NEWLINE)
-    if len(quotes):
-        inside = np.searchsorted(quotes, breaks) & 1
-        ends = breaks[inside == 0]
-    else:
-        ends = breaks
-    is_last = feed.holds_the_rest
-    if is_last and len(data) and (not len(ends) or ends[-1] != len(data) - 1):
-        if len(quotes) & 1:
-            return None  # a quote that is never closed
-        ends = np.append(ends, len(data) - 1)
-    if not len(ends):
-        return None
-    size = int(ends[-1]) + 1
-    breaks, quotes = breaks[breaks < size], quotes[quotes < size]
-    if len(quotes) and not _follow_the_rules(view[:size], quotes, ord(delimiter)):
-        return None
-    if int(np.diff(ends, prepend=-1).max()) > _CELL_LIMIT:
-        return None
-    block = data[:size]
-    if not block.isascii():
-        try:
-            block.decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-    is_terminated = block.endswith(b"\n")
-    records = _Records(block, ends + 1, breaks, feed.line + 1, is_terminated, len(quotes) > 0)
-    feed.take(size, len(breaks) + (not is_terminated), is_terminated=is_terminated)
-    return records
-
-
-def _has_plain_returns(view: Bytes, data: bytes) -> bool:
-    """Whether every carriage return is the first half of a line end."""
-    if b"\r" not in data:
-        return True
-    returns = np.flatnonzero(view == _RETURN)
-    if returns[-1] == len(view) - 1:
-        returns = returns[:-1]
-    return bool((view[returns + 1] == _NEWLINE).all())
-
-
-def _follow_the_rules(view: Bytes, quotes: npt.NDArray[np.int64], delimiter: int) -> bool:
-    """Whether quotes open at the start of a cell, close at its end, and are doubled in between.
-
-    Then, and only then, the number of quotes before a place tells whether it is inside a cell.
-    """
-    opening, closing = quotes[0::2], quotes[1::2]
-    before = view[np.maximum(opening - 1, 0)]
-    starts = (before == delimiter) | (before == _NEWLINE) | (opening == 0)
-    starts[1:] |= opening[1:] - 1 == closing[: len(opening) - 1]
-    if not starts.all():
-        return False
-    after = view[np.minimum(closing + 1, len(view) - 1)]
-    stops = (after == delimiter) | (after == _NEWLINE) | (after == _RETURN)
-    stops |= closing == len(view) - 1
-    follows = opening[1 : len(closing) + 1]
-    stops[: len(follows)] |= closing[: len(follows)] + 1 == follows
-    return bool(stops.all())
-
-
 class _Block:
     """Plain records: cells by Arrow; single records, where they are needed, by Python."""
 
-    def __init__(self, records: _Records, layout: Layout, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, records: Records, layout: Layout, wanted: Callable[[str], bool]) -> None:
         self._records, self._layout, self._wanted = records, layout, wanted
 
     def chunks(self) -> Iterator[Chunk]:
