@@ -121,8 +121,8 @@ def run(
         else:
             done(f"ingest {name}", summary.as_dict())
     if failed:
-        for error in failed[1:]:
-            typer.echo(redact(str(error)), err=True)
+        for other in failed[1:]:
+            typer.echo(redact(str(other)), err=True)
         typer.echo("Nothing was built: see below, mend it and run again.", err=True)
         raise failed[0]
     done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())

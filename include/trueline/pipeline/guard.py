@@ -33,6 +33,8 @@ class _Day:
 
 
 Days = Mapping[date, _Day]
+# Platform and account.
+_Account = tuple[str, str]
 
 
 def hold_suspicious(
@@ -54,21 +56,28 @@ def hold_suspicious(
     """
     if smallest_share <= 0:
         return
-    for load in loads:
-        if not load.counts or load.table not in REPORTS:
+    for table in REPORTS:
+        judged = [load for load in loads if load.counts and load.table == table and load.coverage]
+        if not judged:
             continue
-        counting_by_coverage = {
-            coverage: days
-            for coverage in dict.fromkeys(load.coverage)
-            if (days := _counting(warehouse, load.table, coverage))
-        }
-        told = _spooled(files.get(f"raw.{load.table}"), load) if counting_by_coverage else {}
-        for coverage, counting in counting_by_coverage.items():
-            now = told.get((coverage.subject, coverage.account_id), {})
-            reason = too_small(counting, now, smallest_share, by_day=load.table == "ad_delivery")
-            if reason:
-                load.status, load.reason = "held", reason
-                break
+        counting = _counting(warehouse, table, [each for load in judged for each in load.coverage])
+        if not counting:
+            continue
+        for load in judged:
+            told = _spooled(files.get(f"raw.{table}"), load)
+            for coverage in dict.fromkeys(load.coverage):
+                account = (coverage.subject, coverage.account_id)
+                before = {
+                    day: found
+                    for day, found in counting.get(account, {}).items()
+                    if coverage.first_date <= day <= coverage.last_date
+                }
+                reason = too_small(
+                    before, told.get(account, {}), smallest_share, by_day=table == "ad_delivery"
+                )
+                if reason:
+                    load.status, load.reason = "held", reason
+                    break
 
 
 def too_small(before: Days, now: Days, smallest_share: Decimal, *, by_day: bool) -> str | None:
@@ -93,7 +102,7 @@ def too_small(before: Days, now: Days, smallest_share: Decimal, *, by_day: bool)
     return None
 
 
-def _spooled(path: Path | None, load: SpooledLoad) -> dict[tuple[str, str], dict[date, _Day]]:
+def _spooled(path: Path | None, load: SpooledLoad) -> dict[_Account, dict[date, _Day]]:
     if path is None:
         return {}
     import duckdb
@@ -105,40 +114,43 @@ def _spooled(path: Path | None, load: SpooledLoad) -> dict[tuple[str, str], dict
             f"sum({measure}) from read_parquet(?) where load_id = ? group by all",
             [str(path), load.load_id],
         ).fetchall()
-    found: dict[tuple[str, str], dict[date, _Day]] = {}
+    found: dict[_Account, dict[date, _Day]] = {}
     for platform, account, day, count, cost in rows:
         found.setdefault((platform, account), {})[day] = _Day(count, int(cost or 0))
     return found
 
 
-def _counting(warehouse: Warehouse, table: str, coverage: Coverage) -> Days:
-    """What counts today, of the days that the pull covers too: per day the newest load's rows."""
+def _counting(
+    warehouse: Warehouse, table: str, asked: Sequence[Coverage]
+) -> dict[_Account, dict[date, _Day]]:
+    """What counts today, of the days that a pull covers: per account and day the newest load's."""
     report, measure = REPORTS[table]
-    days = {
-        "first_date": coverage.first_date,
-        "last_date": coverage.last_date,
-        "platform": coverage.subject,
-        "account_id": coverage.account_id,
+    asking = {
+        "first_date": min(each.first_date for each in asked),
+        "last_date": max(each.last_date for each in asked),
+        "account_ids": sorted({each.account_id for each in asked}),
     }
-    covering = warehouse.query(statements.covering_loads(), {**days, "report": report})
+    # Oldest first: the newest stays.
     newest = {
-        each: row["load_id"]
-        for row in covering  # oldest first: the newest stays
+        (row["subject"], row["account_id"], each): row["load_id"]
+        for row in warehouse.query(statements.covering_loads(), {**asking, "report": report})
         for each in _days(
-            max(row["first_date"], coverage.first_date), min(row["last_date"], coverage.last_date)
+            max(row["first_date"], asking["first_date"]), min(row["last_date"], asking["last_date"])
         )
     }
     if not newest:
         return {}
     rows = warehouse.query(
         statements.day_rows(load_catalog()[f"raw.{table}"], measure),
-        {**days, "load_ids": sorted(set(newest.values()))},
+        {**asking, "load_ids": sorted(set(newest.values()))},
     )
-    return {
-        row["platform_date"]: _Day(row["row_count"], int(row["cost"] or 0))
-        for row in rows
-        if newest.get(row["platform_date"]) == row["load_id"]
-    }
+    found: dict[_Account, dict[date, _Day]] = {}
+    for row in rows:
+        account, day = (row["platform"], row["account_id"]), row["platform_date"]
+        if newest.get((*account, day)) == row["load_id"]:
+            told = _Day(row["row_count"], int(row["cost"] or 0))
+            found.setdefault(account, {})[day] = told
+    return found
 
 
 def _days(first: date, last: date) -> Iterator[date]:

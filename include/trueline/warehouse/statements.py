@@ -38,14 +38,20 @@ def append_load(table: Table, place: str) -> str:
 
 
 def covering_loads() -> str:
-    """Loads that count and cover some of an account's days, oldest first."""
+    """Loads that count and cover some of the accounts' days, oldest first."""
     return """
-        select coverage.load_id, coverage.first_date, coverage.last_date
+        select
+            coverage.load_id,
+            coverage.subject,
+            coverage.account_id,
+            coverage.first_date,
+            coverage.last_date
         from raw.load_coverage as coverage
         where
             coverage.report = @report
-            and coverage.subject = @platform
-            and coverage.account_id = @account_id
+            and coverage.account_id in (
+                select asked from unnest(cast(@account_ids as array<string>)) as asked
+            )
             and coverage.first_date <= @last_date
             and coverage.last_date >= @first_date
             and coverage.load_id in (
@@ -57,19 +63,26 @@ def covering_loads() -> str:
 
 
 def day_rows(table: Table, measure: str | None) -> str:
-    """Rows per day and load of an account, and the sum of a measure."""
+    """Rows per account, day and load, and the sum of a measure."""
     cost = f"sum({measure})" if measure else "0"
     return f"""
-        select platform_date, load_id, count(distinct row_hash) as row_count, {cost} as cost
+        select
+            platform,
+            account_id,
+            platform_date,
+            load_id,
+            count(distinct row_hash) as row_count,
+            {cost} as cost
         from {table.key}
         where
             platform_date between @first_date and @last_date
-            and platform = @platform
-            and account_id = @account_id
+            and account_id in (
+                select asked from unnest(cast(@account_ids as array<string>)) as asked
+            )
             and load_id in (
                 select wanted from unnest(cast(@load_ids as array<string>)) as wanted
             )
-        group by platform_date, load_id
+        group by platform, account_id, platform_date, load_id
         """
 
 
