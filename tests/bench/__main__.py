@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from tests.bench import cost
+from tests.bench import cost, files
 from tests.end_to_end.conftest import IDENTITY_KEY, PREFIXES, Company, profile_in, served
 
 RUNS = 5
@@ -31,6 +31,7 @@ def main() -> None:
         _ingest(company)
         _build(company)
         cost.bench(company.profile)
+    files.bench(_print)
     _dag_import()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     _print("peak memory of this process (world and pipeline)", f"{peak:,.0f} MB")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from tests.sources.conftest import as_records
 from tests.sources.ga4_events import DAY, event, write_day
 from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.sources.base import Batch, Coverage
@@ -53,7 +54,10 @@ def pull(
 
 def rows(batches: list[Batch], table: str = "tag_events") -> list[dict[str, Any]]:
     return [
-        dict(record.values) for batch in batches if batch.table == table for record in batch.records
+        dict(record.values)
+        for batch in as_records(batches)
+        if batch.table == table
+        for record in batch.records
     ]
 
 
@@ -291,7 +295,7 @@ def test_many_rows_come_in_pieces(exports: Path, monkeypatch: pytest.MonkeyPatch
             f"to '{exports / 'events_20261120.jsonl'}' (format json)"
         )
     batches = pull(exports.parent)
-    sizes = [len(batch.records) for batch in batches]
+    sizes = [batch.columns.num_rows for batch in batches if batch.columns is not None]
     assert sum(sizes) == 120_000
     assert max(sizes) <= files.BATCH_RECORDS
     assert len(sizes) > 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from trueline.paths import resolve
 from trueline.sources.base import Batch, Coverage, Record
 from trueline.sources.collect import as_text
 from trueline.sources.files.content import content_hash
+from trueline.sources.files.targets import columns
 from trueline.sources.ga4.export import DAILY, INTRADAY, day_table, property_days, queries
 from trueline.sources.ga4.meaning import fingerprint, parameters, tables
 from trueline.sources.ga4.read_files import EXTENSIONS, read_day
@@ -26,6 +28,7 @@ from trueline.windows import Window
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 BATCH_RECORDS = 50_000
@@ -124,8 +127,14 @@ class Ga4FilesSource:
                 )
             for table in tables(self._settings):
                 covered = Coverage(table, "ga4", "(none)", files.day, files.day)
-                for records in _records(connection, queries().by_table[table], asked):
-                    yield Batch(table, records, file_name=files.name, content_hash=content)
+                for records, columns in _rows(connection, table, asked):
+                    yield Batch(
+                        table,
+                        records,
+                        file_name=files.name,
+                        content_hash=content,
+                        columns=columns,
+                    )
                 yield Batch(
                     table, (), file_name=files.name, content_hash=content, coverage=(covered,)
                 )
@@ -203,22 +212,25 @@ def _scratch(workdir: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _records(
-    connection: duckdb.DuckDBPyConnection, query: str, asked: dict[str, str]
-) -> Iterator[list[Record]]:
-    text, used = _translated(query, asked)
+def _rows(
+    connection: duckdb.DuckDBPyConnection, table: str, asked: dict[str, str]
+) -> Iterator[tuple[list[Record], pa.Table | None]]:
+    """The table's rows in pieces: as columns, but rows that lack what they need as records."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    needed = [name for name, target in columns(table).items() if target.required]
+    text, used = _translated(queries().by_table[table], asked)
     number = 0
     for batch in connection.sql(text, params=used).to_arrow_reader(BATCH_RECORDS):
-        records = []
-        for row in batch.to_pylist():
-            number += 1
-            records.append(Record(number, _in_utc(row), raw_row=as_text(row)))
-        yield records
-
-
-def _in_utc(row: dict[str, Any]) -> dict[str, Any]:
-    moment: datetime | None = row["occurred_at"]
-    return {**row, "occurred_at": moment.astimezone(UTC) if moment else None}
+        lines = pa.array(range(number + 1, number + batch.num_rows + 1), pa.int64())
+        number += batch.num_rows
+        rows = pa.Table.from_batches([batch]).append_column("line", lines)
+        lacking: Any = functools.reduce(pc.or_, (pc.is_null(rows.column(name)) for name in needed))
+        yield [], rows.filter(pc.invert(lacking))
+        bad = rows.filter(lacking).to_pylist()
+        if bad:
+            yield [Record(row.pop("line"), row, raw_row=as_text(row)) for row in bad], None
 
 
 def _run(connection: duckdb.DuckDBPyConnection, statement: str, asked: dict[str, str]) -> None:
