@@ -218,7 +218,10 @@ class Spool:
         if not waiting:
             return
         if key not in self._writers:
-            self._writers[key] = pq.ParquetWriter(self._path(key), waiting[0].schema)
+            # Read once and in full: dictionaries and statistics would only cost time.
+            self._writers[key] = pq.ParquetWriter(
+                self._path(key), waiting[0].schema, use_dictionary=False, write_statistics=False
+            )
         self._writers[key].write_table(pa.concat_tables(waiting))
 
     def _path(self, key: str) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import random
 
 import phonenumbers
@@ -76,6 +78,14 @@ def test_the_usual_numbers_take_the_shortcut() -> None:
     assert plain_e164("+1 212 555 2368", None) == "+12125552368"
     assert plain_e164("(030) 23125000", "DE") is None
     assert normalise_phone("(030) 23125000", "DE") == "+493023125000"
+
+
+@given(st.binary(min_size=32, max_size=150), st.emails())
+def test_a_key_is_an_hmac(secret: bytes, address: str) -> None:
+    found = normalise_email(address)
+    if found is not None:
+        expected = hmac.new(secret, f"email:{found}".encode(), hashlib.sha256).hexdigest()
+        assert IdentityKeys(secret).email(address) == expected
 
 
 @settings(deadline=None)
