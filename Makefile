@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo demo-bigquery-wire up test test-bigquery lint soak bench clean distclean docs lock
+.PHONY: help setup demo demo-bigquery-wire up test test-bigquery lint soak bench bench-full clean distclean docs lock
 
 help: ## what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,9 @@ lint: $(STAMP) ## style, types, words, and every SQL statement by the real Googl
 
 bench: $(STAMP) ## how long things take, printed
 	@$(BIN)/python -m tests.bench
+
+bench-full: $(STAMP) ## files at full size: 28 days of ad rows, a million leads, five million events
+	@$(BIN)/python -m tests.bench.files full
 
 clean: ## remove what make made; .venv stays (make distclean removes it too)
 	@rm -rf .demo .demo-bigquery .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

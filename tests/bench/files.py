@@ -52,7 +52,8 @@ from range($rows) as leads(i)
 EVENTS = """
 select
     '20261028' as event_date, 1793145600000000 + i * 17000 as event_timestamp,
-    case when i % 100 = 0 then 'generate_lead' else 'page_view' end as event_name,
+    case when i % 5 = 0 then 'session_start' when i % 100 = 1 then 'generate_lead'
+        else 'page_view' end as event_name,
     [
         {'key': 'page_location', 'value': {'string_value': 'https://www.shop.example/p/' || i % 500
             || '?utm_source=google&gclid=Cj0' || md5(cast(i // 5 as varchar)), 'int_value': null}},
@@ -164,9 +165,9 @@ def _alone(what: str, kind: Kind, folder: Path) -> dict[str, float]:
 
 
 def main(what: str, source: str, folder: Path) -> None:
+    """One reading, in a process of its own; the last line is its figures."""
     kind = next(kind for kind in KINDS if kind.source == source)
-    figures = _plain(kind, folder) if what == "plain" else _ingest(kind, folder)
-    print(json.dumps(figures))
+    print(json.dumps(_plain(kind, folder) if what == "plain" else _ingest(kind, folder)))
 
 
 def _plain(kind: Kind, folder: Path) -> dict[str, Any]:
@@ -217,4 +218,7 @@ def _ingest(kind: Kind, folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    if sys.argv[1:] == ["full"]:
+        bench(lambda what, value: print(f"{what:<58}{value:>24}", flush=True), share=1)
+    else:
+        main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

@@ -82,6 +82,18 @@ class Case:
     def data(self) -> bytes:
         return self.content.encode() if isinstance(self.content, str) else self.content
 
+    @property
+    def outcome(self) -> str:
+        """For the docs."""
+        if self.rows is None:
+            return f"refused: “{self.told}”"
+        found = [f"line {line} set aside: `{reason}`" for line, _, reason in self.bad]
+        if self.rows:
+            notes = {row["_extra"].split('"')[3] for row in self.rows if row.get("_extra")}
+            noted = f", noted as `{notes.pop()}`" if notes else ""
+            found.append(f"{'the rest is' if self.bad else ''} loaded{noted}".strip())
+        return "; ".join(found) or "no rows"
+
 
 def with_option(mapping: str, line: str) -> str:
     return mapping + line + "\n"

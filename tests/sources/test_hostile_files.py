@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from typing import Any
 
@@ -13,12 +14,20 @@ from tests.sources.hostile_files import CASES, GOOD, HEAD, LEADS, NUMBERS, Case
 from tests.sources.test_files_fast import assert_equal, in_small_blocks
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.identity_keys import normalise_email, normalise_phone
+from trueline.paths import home
 from trueline.sources.base import Record
 from trueline.sources.files.rows import extra_json
 
 
 def test_every_kind_that_was_met_is_there() -> None:
     assert {case.number for case in CASES} == NUMBERS
+
+
+def test_the_page_tells_every_outcome() -> None:
+    page = (home() / "docs" / "sources" / "files-hostile.md").read_text(encoding="utf-8")
+    lines = [f"| {case.number} | {case.story} | {case.outcome} |" for case in CASES]
+    told = [line for line in page.splitlines() if re.match(r"\| (?!79)\d", line)]
+    assert told == lines
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.number}-{case.story}")

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BATCH_RECORDS = 50_000
+# Events that are looked into at once; what they hold unfolds to many times its size.
+SLICE_ROWS = 100_000
 # DuckDB puts aside on disk what does not fit.
 MEMORY_LIMIT = "1GB"
 
@@ -116,8 +118,7 @@ class Ga4FilesSource:
             asked = parameters(self._settings)
             only = None if self._settings.touches else self._settings.submission_events
             read_day(connection, files.paths, files.name, files.day, only_events=only)
-            _run(connection, f"create table flat_events as {queries().evidence}", asked)
-            connection.execute("drop table export_events")
+            _flatten(connection, asked)
             if _states(files.paths) != before:
                 raise RetriableError(
                     "The file changed while it was read.",
@@ -231,6 +232,21 @@ def _rows(
         bad = rows.filter(lacking).to_pylist()
         if bad:
             yield [Record(row.pop("line"), row, raw_row=as_text(row)) for row in bad], None
+
+
+def _flatten(connection: duckdb.DuckDBPyConnection, asked: dict[str, str]) -> None:
+    """Make ``flat_events``, slice by slice: each row is told from itself alone."""
+    ((rows,),) = connection.execute("select count(*) from export_events").fetchall()
+    connection.execute("alter table export_events rename to whole_day")
+    for start in range(0, max(rows, 1), SLICE_ROWS):
+        connection.execute(
+            "create or replace view export_events as select * from whole_day "
+            f"where rowid >= {start} and rowid < {start + SLICE_ROWS}"
+        )
+        how = "insert into flat_events" if start else "create table flat_events as"
+        _run(connection, f"{how} {queries().evidence}", asked)
+    connection.execute("drop view export_events")
+    connection.execute("drop table whole_day")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, statement: str, asked: dict[str, str]) -> None:
