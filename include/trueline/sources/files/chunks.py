@@ -15,7 +15,7 @@ from trueline.sources.files.vectors import Cells, Distinct
 
 Lines = npt.NDArray[np.int64]
 # Rows of formats that are read row by row, which are put side by side at once.
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)

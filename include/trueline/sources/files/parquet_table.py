@@ -19,7 +19,7 @@ from trueline.sources.files.mapping import FileMapping, normalise
 from trueline.sources.files.rows import RawRow
 from trueline.sources.files.vectors import Cells, Distinct
 
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 40_000
 
 
 class ParquetTable:
