@@ -21,7 +21,14 @@ from trueline.sources.meta_ads.constants import (
     RUN_FIELDS,
     WINDOWS,
 )
-from trueline.sources.meta_ads.errors import APP_THROTTLED, ThrottledError, by_code, explain, whole
+from trueline.sources.meta_ads.errors import (
+    APP_THROTTLED,
+    ThrottledError,
+    TooMuchDataError,
+    by_code,
+    explain,
+    whole,
+)
 from trueline.sources.meta_ads.throttle import LONGEST_PAUSE_SECONDS, Throttle
 from trueline.sources.settings import MetaAdsSettings
 from trueline.windows import Window
@@ -78,7 +85,11 @@ class MetaAdsClient:
 
     def account(self, account: str) -> Mapping[str, Any]:
         """The account's name, currency, time zone and status."""
-        return self._get(account, f"act_{account}", {"fields": ",".join(ACCOUNT_FIELDS)})
+        try:
+            return self._get(account, f"act_{account}", {"fields": ",".join(ACCOUNT_FIELDS)})
+        except TooMuchDataError as error:
+            # There is nothing to halve about one object, and the next try mostly passes.
+            raise RetriableError(error.what, where=error.where, fix="Try again.") from None
 
     def start(self, account: str, window: Window) -> str:
         """Start a report, a row per campaign and day; returns the run's id."""

@@ -22,7 +22,8 @@ DEFAULT_THROTTLE_SECONDS = 300.0
 #: Of the whole app or token; the others are an account's own.
 APP_THROTTLED = frozenset({4, 17, 32})
 THROTTLED = APP_THROTTLED | {613, *range(80000, 80007), 80014}
-TRANSIENT = frozenset({1, 2, 341})
+#: 960 is a request that took too long, or hung on another one that did.
+TRANSIENT = frozenset({1, 2, 341, 960})
 CREDENTIAL = frozenset({102, 104, 190})
 DENIED = frozenset({3, 10, *range(200, 300)})
 DENIED_INSIGHTS = (100, 3191001)
@@ -31,12 +32,16 @@ SWITCHED_OFF_VERSION = 2635
 UNKNOWN_PATH = 2500
 TOO_OLD = 3018
 RUN_NOT_READABLE = 2601
+#: Of an app or user that Meta holds to have broken a rule; "wait and retry" is all that it says.
+BLOCKED, BLOCKED_SECONDS = 368, 3600.0
 # Meta calls the report's content impossible: code 2, but it will not pass.
 BAD_FIELDS = frozenset({(2, 1504041), (2, 1504042)})
 TOO_LARGE = frozenset({(100, 1487534), (-3, 1504045)})
 # 1504044 is called unknown, and passes only with less data (PostHog pull request 74275).
 TIMED_OUT = frozenset({(100, 1504018), (2, 1504038), (2, 1504044)})
 ASKS_FOR_LESS = "reduce the amount of data"
+#: Code 100 without a subcode is anything; of the words only these are taken.
+LACKS_PERMISSION = "missing permission"
 
 TOKEN_STATES = {
     458: "has lost its app: somebody removed the app's access",
@@ -84,11 +89,13 @@ def explain(refusal: Refusal, connection: str) -> TruelineError | None:
     if code is None:
         return None
     _trace(refusal.where, code, subcode, at(error, "fbtrace_id"))
-    told = at(error, "message")
-    asks_for_less = isinstance(told, str) and ASKS_FOR_LESS in told.casefold()
+    told = str(at(error, "message") or "").casefold()
+    asks_for_less = ASKS_FOR_LESS in told
     found = by_code(code, subcode, refusal.where, connection, refusal.delay, asks_for_less)
     if found is not None:
         return found
+    if code == 100 and LACKS_PERMISSION in told:
+        return _denied(_said(code, subcode), refusal.where, connection)
     if at(error, "is_transient") is True:
         return _out_of_order(_said(code, subcode), refusal.where, refusal.delay)
     if refusal.status >= 500 or refusal.status in (401, 403, 404, 410, 429):
@@ -111,7 +118,8 @@ def by_code(
     """The error of a code, of an answer or of a failed report; None for codes not known here."""
     said, pair = _said(code, subcode), (code, subcode)
     if pair in TOO_LARGE or pair in TIMED_OUT or (asks_for_less and code in (1, 2, 100)):
-        return _too_much(said, where, may_pass=pair in TIMED_OUT)
+        # Codes 1 and 2 say so too when Meta is busy, even of one object.
+        return _too_much(said, where, may_pass=pair in TIMED_OUT or code in TRANSIENT)
     if code in THROTTLED:
         return _throttled(code, said, where, delay)
     if code in CREDENTIAL or code == SWITCHED_OFF_VERSION:
@@ -124,12 +132,7 @@ def by_code(
             f"connection {connection!r} is assigned to the account.",
         )
     if code in DENIED or pair == DENIED_INSIGHTS:
-        return ConfigurationError(
-            f"Meta does not let us read this account ({said}).",
-            where=where,
-            fix=f"Give the system user behind the connection {connection!r} the account with "
-            "'View performance', and its token the permission ads_read.",
-        )
+        return _denied(said, where, connection)
     if code == UNKNOWN_PATH:
         return ConfigurationError(
             f"Meta does not know this address ({said}): a wrong base_url or api_version.",
@@ -150,6 +153,13 @@ def by_code(
             f"Meta says that the report is done, but cannot read it ({said}).",
             where=where,
             fix="Try again; Meta expects a few of a hundred reports to fail so.",
+        )
+    if code == BLOCKED:
+        return RetriableError(
+            f"Meta has blocked the app or its user for a time, for breaking a rule ({said}).",
+            where=where,
+            fix="See the app's alerts in Meta's developer pages for the rule and for how long.",
+            retry_after_seconds=max(delay or 0.0, BLOCKED_SECONDS),
         )
     return _out_of_order(said, where, delay) if code in TRANSIENT else None
 
@@ -180,6 +190,15 @@ def _all_refused(code: int, subcode: int | None, where: str, connection: str) ->
         where=where,
         fix=f"Make a new token and put it into the connection {connection!r}: of a system user, "
         "with ads_read, without an end date.",
+    )
+
+
+def _denied(said: str, where: str, connection: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Meta does not let us read this account ({said}).",
+        where=where,
+        fix=f"Give the system user behind the connection {connection!r} the account with "
+        "'View performance', and its token the permission ads_read.",
     )
 
 
