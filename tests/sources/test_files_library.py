@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pytest
 
 from tests.sources.conftest import NOW, WINDOW
 from trueline import pipeline
-from trueline.errors import ConfigurationError
+from trueline.errors import ConfigurationError, RowError
 from trueline.paths import home
 from trueline.settings.profile import load_profile
 from trueline.sources.base import Batch
@@ -394,7 +395,7 @@ EXPECTED = {
         {
             "tag_events": [
                 (
-                    "nimbata",
+                    "call_tracking",
                     "nb-20261001-1",
                     "phone_call",
                     "2026-10-01 07:14",
@@ -405,7 +406,7 @@ EXPECTED = {
                     "www.google.com",
                 ),
                 (
-                    "nimbata",
+                    "call_tracking",
                     "nb-20261001-2",
                     "phone_call",
                     "2026-10-01 15:40",
@@ -435,7 +436,7 @@ def sample_of(name: str) -> str:
     return f"{SECOND_READINGS.get(name, name)}.csv"
 
 
-def pull(folder: Path, sample: str, mapping: str) -> list[Batch]:
+def pull(folder: Path, sample: str, mapping: str) -> dict[str, Read]:
     settings = {"type": "files", "folder": str(SAMPLES)}
     source = FilesSource(
         "exports",
@@ -447,16 +448,32 @@ def pull(folder: Path, sample: str, mapping: str) -> list[Batch]:
         known_hashes=frozenset(),
         now=NOW,
     )
-    return list(source.pull(WINDOW))
+    return by_table(source.pull(WINDOW))
 
 
-def good_rows(batch: Batch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Values and extra of the good rows, however the batch carries them."""
-    rows = [(dict(record.values), dict(record.extra)) for record in batch.records]
-    for row in batch.columns.to_pylist() if batch.columns is not None else ():
-        extra = row.pop("_extra", None) or {}
-        rows.append((row, json.loads(extra) if isinstance(extra, str) else extra))
-    return rows
+@dataclass
+class Read:
+    """What became of a file in one table."""
+
+    values: list[dict[str, Any]] = field(default_factory=list)
+    extra: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+
+
+def by_table(batches: Iterable[Batch]) -> dict[str, Read]:
+    """All batches of a pull together, however they carry their rows."""
+    found: dict[str, Read] = {}
+    for batch in batches:
+        read = found.setdefault(batch.table, Read())
+        read.errors += batch.errors
+        for record in batch.records:
+            read.values.append(dict(record.values))
+            read.extra.append(dict(record.extra))
+        for row in batch.columns.to_pylist() if batch.columns is not None else ():
+            extra = row.pop("_extra", None) or {}
+            read.values.append(row)
+            read.extra.append(json.loads(extra) if isinstance(extra, str) else extra)
+    return found
 
 
 def told(value: Any) -> Any:
@@ -471,30 +488,29 @@ def test_every_mapping_has_a_sample_and_an_expectation() -> None:
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_the_sample_is_read_figure_by_figure(name: str, tmp_path: Path) -> None:
     expected = EXPECTED[name]
-    batches = pull(tmp_path, sample_of(name), f"library/{name}.yaml")
-    found: dict[str, Rows] = {}
-    for batch in batches:
-        names = expected.columns.get(batch.table, "").split()
-        for values, _ in good_rows(batch) if names else ():
-            found.setdefault(batch.table, []).append(
-                tuple(told(values.get(column)) for column in names)
-            )
-    assert found == expected.rows
-    assert [
-        (batch.table, error.line, error.column, error.reason)
-        for batch in batches
-        for error in batch.errors
-    ] == expected.bad
+    tables = pull(tmp_path, sample_of(name), f"library/{name}.yaml")
+    for table, columns in expected.columns.items():
+        rows = [
+            tuple(told(values.get(column)) for column in columns.split())
+            for values in tables[table].values
+        ]
+        assert rows == expected.rows[table]
+    bad = [
+        (table, error.line, error.column, error.reason)
+        for table, read in tables.items()
+        for error in read.errors
+    ]
+    assert bad == expected.bad
     if expected.extra:
-        assert good_rows(batches[0])[0][1] == expected.extra
+        assert next(iter(tables.values())).extra[0] == expected.extra
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_what_is_kept_beside_the_fields_names_nobody(name: str, tmp_path: Path) -> None:
     people = ("Maria", "Keller", "Jon", "Berg", "Ines", "Sam Sales", "@", "2312500")
-    for batch in pull(tmp_path, sample_of(name), f"library/{name}.yaml"):
-        for _, extra in good_rows(batch):
-            assert not [each for each in people if each in str(extra).replace("Berlin", "")]
+    for read in pull(tmp_path, sample_of(name), f"library/{name}.yaml").values():
+        kept = str(read.extra).replace("Berlin", "")
+        assert not [person for person in people if person in kept]
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
@@ -513,33 +529,24 @@ def test_the_page_tells_of_every_mapping_and_every_option() -> None:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """All samples through the pipeline into a warehouse, each export once."""
+    """The example profile: all samples through the pipeline into a warehouse."""
     folder = tmp_path_factory.mktemp("library")
-    files = {name: name for name in EXPECTED if name not in READ_ALONE}
-    listed = "".join(
-        f"      - {{path: {sample_of(name)}, mapping: library/{name}.yaml}}\n" for name in files
-    )
-    (folder / "profile.yaml").write_text(
-        "name: library\ntime_zone: Europe/Berlin\ncurrency: EUR\nphone_region: DE\n"
-        f"warehouse: {{engine: duckdb, folder: warehouse}}\n"
-        f"rulebook: {home() / 'config' / 'rulebook'}\n"
-        f"sources:\n  exports:\n    type: files\n    folder: {SAMPLES}\n    files:\n{listed}"
-    )
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRUELINE_DATA", str(folder))
         patch.setenv("TRUELINE_IDENTITY_KEY", "a-key-for-this-test-" * 2)
-        profile = load_profile(folder / "profile.yaml")
-        summary = pipeline.ingest(profile, "exports", WINDOW)
-    warehouse = folder / "warehouse"
+        profile = load_profile(SAMPLES.parent / "exports.yaml")
+        summaries = [pipeline.ingest(profile, name, WINDOW) for name in profile.sources]
+    warehouse = folder / "exports-warehouse"
     with duckdb.connect(str(warehouse / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"attach '{warehouse / 'restricted.duckdb'}' as restricted (read_only)")
-        yield summary, connection
+        yield [load for summary in summaries for load in summary.loads], connection
 
 
 def test_ingest_counts_every_row_of_every_sample(loaded: Any) -> None:
-    summary, _ = loaded
+    loads, _ = loaded
     counted = Counter[tuple[str, str, str]]()
-    for load in summary.loads:
+    for load in loads:
         counted[load.file_name, load.table_name, "loaded"] += load.rows_loaded
         counted[load.file_name, load.table_name, "quarantined"] += load.rows_quarantined
     for name, expected in EXPECTED.items():
@@ -605,11 +612,11 @@ def test_a_mapping_of_ones_own_changes_a_ready_made_one(folder: Any) -> None:
         "Titel\nDay;Campaign ID;Cost;Impr.;Klicks;Conversions (by conv. time)\n"
         "2026-10-01;77;$1.50;10;3;0.5\nTotal: Account;;1.50;10;3;0.5\n",
     )
-    delivery, claims = folder.pull("g.csv")
-    ((values, _),) = good_rows(delivery)
+    tables = by_table(folder.pull("g.csv"))
+    (values,) = tables["ad_delivery"].values
     assert (values["account_id"], values["clicks"]) == ("42", 3)
     assert values["cost_micros"] == 1_500_000
-    assert good_rows(claims)[0][0]["claim_basis"] == "conversion_date"
+    assert tables["pixel_claims"].values[0]["claim_basis"] == "conversion_date"
 
 
 def test_a_ready_made_mapping_that_does_not_exist_is_named(folder: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sources.test_files_library import good_rows
+from tests.sources.test_files_library import by_table
 from trueline.errors import ConfigurationError, PermanentError
 from trueline.sources.files.mapping import load_mapping
 
@@ -27,9 +27,9 @@ fields:
 def values_of(folder: Any, text: str, mapping: str = DEALS) -> list[dict[str, Any]]:
     folder.mapping(mapping)
     folder.file("f.csv", text)
-    (batch,) = folder.pull("f.csv")
-    assert not batch.errors
-    return [values for values, _ in good_rows(batch)]
+    (read,) = by_table(folder.pull("f.csv")).values()
+    assert not read.errors
+    return read.values
 
 
 def test_the_first_name_that_the_file_has_is_read(folder) -> None:
@@ -96,19 +96,19 @@ fields:
 def spend(folder: Any, text: str) -> Any:
     folder.mapping(SPEND)
     folder.file("f.csv", text)
-    (batch,) = folder.pull("f.csv")
-    return batch
+    (read,) = by_table(folder.pull("f.csv")).values()
+    return read
 
 
 def test_title_lines_and_sums_are_no_rows(folder) -> None:
-    batch = spend(
+    read = spend(
         folder,
         'Report "x"\n\n"October, 2026"\nday,account,campaign,name,cost\n'
         "2026-10-01,[1-2-3],c1,Total: a campaign's name,5\n"
         "total: all,--,,,5\n2026-10-01,1,,,5\n\n© 2026 Platform\n",
     )
-    assert not batch.errors
-    ((values, _),) = good_rows(batch)
+    assert not read.errors
+    (values,) = read.values
     assert (values["account_id"], values["cost_micros"]) == ("123", 5_000_000)
 
 
@@ -126,29 +126,29 @@ def test_title_lines_and_sums_are_no_rows(folder) -> None:
     ],
 )
 def test_marks_beside_a_number_are_taken_off(folder, cell, micros) -> None:
-    batch = spend(folder, f'day,account,campaign,cost\n2026-10-01,1,c1,"{cell}"\n')
-    assert [values["cost_micros"] for values, _ in good_rows(batch)] == [micros]
+    read = spend(folder, f'day,account,campaign,cost\n2026-10-01,1,c1,"{cell}"\n')
+    assert [values["cost_micros"] for values in read.values] == [micros]
 
 
 @pytest.mark.parametrize("cell", ["€5", "5$5", "-(5)", "--5", "$", "()", "EUR EUR"])
 def test_what_is_no_number_stays_none(folder, cell) -> None:
-    batch = spend(folder, f'day,account,campaign,cost\n2026-10-01,1,c1,"{cell}"\n')
-    assert [error.reason for error in batch.errors] == ["bad_number"]
+    read = spend(folder, f'day,account,campaign,cost\n2026-10-01,1,c1,"{cell}"\n')
+    assert [error.reason for error in read.errors] == ["bad_number"]
 
 
 def test_a_row_over_several_days_is_set_aside(folder) -> None:
-    batch = spend(
+    read = spend(
         folder,
         "from,to,account,campaign,cost\n2026-10-01,2026-10-01,1,c1,5\n2026-10-01,2026-10-07,1,c2,5\n",
     )
-    assert [(error.line, error.column, error.reason) for error in batch.errors] == [
+    assert [(error.line, error.column, error.reason) for error in read.errors] == [
         (3, "platform_date", "not_one_day")
     ]
     # The whole period stands beside the day here: the day is what counts.
-    batch = spend(
+    read = spend(
         folder, "from,to,day,account,campaign,cost\n2026-10-01,2026-10-07,2026-10-02,1,c1,5\n"
     )
-    assert not batch.errors
+    assert not read.errors
 
 
 def test_a_header_that_is_nowhere_is_told_with_what_was_taken_for_one(folder) -> None:

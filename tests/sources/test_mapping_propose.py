@@ -18,8 +18,7 @@ from tests.sources.test_files_library import (
     EXPECTED,
     SAMPLES,
     SECOND_READINGS,
-    good_rows,
-    pull,
+    by_table,
     sample_of,
 )
 from trueline.cli.main import main
@@ -64,8 +63,8 @@ def rows_of(made: Proposal, path: Path, tmp_path: Path) -> list[dict[str, Any]]:
         known_hashes=frozenset(),
         now=NOW,
     )
-    first = next(iter(source.pull(Window(NOW.date(), NOW.date()))))
-    return [values for values, _ in good_rows(first)]
+    tables = by_table(source.pull(Window(NOW.date(), NOW.date())))
+    return next(iter(tables.values())).values
 
 
 @pytest.mark.parametrize("name", FIRST_READINGS)
@@ -330,6 +329,30 @@ def test_a_report_over_a_period_is_not_taken_for_a_day(tmp_path: Path) -> None:
     assert hint.endswith("fits once the export has 'Account ID', 'Campaign ID' too")
 
 
+@pytest.mark.parametrize(
+    ("total", "ignored"),
+    [
+        ("Total,,,,7", "ignore_rows: {empty: [Day]}"),
+        ("Total: all,--,--,--,7", 'ignore_rows: {begin_with: ["Total:"]}'),
+        ("Total of 2 results,-,-,-,7", "ignore_rows: {begin_with: [Total of]}"),
+        ("Total,-,-,-,7", "ignore_rows: {begin_with: [Total]}"),
+        ("© 2026 Platform", 'ignore_rows: {begin_with: ["©"]}'),
+    ],
+)
+def test_a_campaign_called_total_is_not_lost_with_the_sums(tmp_path, total, ignored) -> None:
+    text = (
+        "Campaign,Campaign ID,Account ID,Day,Cost\nAutumn,1,9,2026-10-01,2\n"
+        "Total wellness,2,9,2026-10-01,5\n"
+    )
+    path = file(tmp_path, "google.csv", f"{text}{total}\n")
+    made = proposed(path)
+    assert ignored in made.text
+    is_doubtful = ignored.endswith("[Total]}")
+    assert any(doubt.startswith("ignore_rows") for doubt in made.doubts) == is_doubtful
+    if not is_doubtful:
+        assert [row["campaign_id"] for row in rows_of(made, path, tmp_path)] == ["1", "2"]
+
+
 def test_the_title_of_a_report_tells_its_platform(tmp_path: Path) -> None:
     text = (
         "Campaign report\nSeptember 1, 2026 - September 3, 2026\n"
@@ -417,8 +440,3 @@ def test_the_list_names_every_ready_made_mapping(trueline: Any) -> None:
     rows = json.loads(done.stdout)["rows"]
     assert [row["mapping"] for row in rows] == [f"library/{name}.yaml" for name in library.names()]
     assert {row["columns_checked"] for row in rows} == {True, False}
-
-
-def test_samples_are_read_whole_by_their_mappings_through_the_source(tmp_path: Path) -> None:
-    batches = pull(tmp_path, "sendpulse_contacts.csv", "library/sendpulse_contacts.yaml")
-    assert sum(len(good_rows(batch)) for batch in batches) == 2

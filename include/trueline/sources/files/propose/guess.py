@@ -21,6 +21,7 @@ from trueline.sources.files.propose.words import (
     FALSE,
     NULLS,
     PLATFORMS,
+    TOTALS,
     TRUE,
     currency_in,
     dictionary,
@@ -35,6 +36,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 TIMES_WITHOUT_OFFSET = (
     "time_zone: the times do not say theirs; the profile's is taken unless time_zone is set"
 )
+# The field that no row of sums fills.
+_KEYS = ("platform_date", "crm_record_id", "deal_id", "event_id", "touch_id")
 _NUMBERS = ("NUMERIC", "INT64")
 # What tells a kind from another that would take the same columns.
 _MARKS: dict[Kind, tuple[str, ...]] = {
@@ -136,6 +139,7 @@ def draft(seen: Seen, kind: Kind, file_name: str) -> Draft:
             "an API or from click tags"
         )
     _settings(made, seen, kind, fields)
+    _ignored_rows(made, seen, fields)
     order = order_of((each.values for each in found), day_first=_is_day_first(seen, made))
     for name, column in fields.items():
         made.fields[name] = _rule(made, kind, name, column, order)
@@ -170,6 +174,28 @@ def _settings(made: Draft, seen: Seen, kind: Kind, fields: Mapping[str, Column])
     }
     if nulls:
         made.settings["null_tokens"] = sorted(nulls)
+
+
+def _ignored_rows(made: Draft, seen: Seen, fields: Mapping[str, Column]) -> None:
+    """Sums have no day or id; where that does not tell them, their first words do."""
+    key = next((fields[name].name for name in _KEYS if name in fields), None)
+    place = seen.columns.index(key) if key else 0
+    begin_with, empty = [], []
+    for start, cells in seen.sums:
+        has_blank = 0 < place < len(cells) and not str(cells[place] or "").strip()
+        if start in TOTALS and has_blank and key:
+            empty.append(key)
+            continue
+        begin_with.append(start)
+        if start in TOTALS and place > 0 and len(cells) > 1 and start[-1].isalpha():
+            made.doubts.append(
+                f"ignore_rows: rows that begin with {start!r} are left out, so nothing in the "
+                "first column may be called so"
+            )
+    found = {"begin_with": begin_with, "empty": empty}
+    rows = {name: list(dict.fromkeys(each)) for name, each in found.items() if each}
+    if rows:
+        made.settings["ignore_rows"] = rows
 
 
 def _is_day_first(seen: Seen, made: Draft) -> bool:
@@ -264,7 +290,7 @@ def _constants(made: Draft, seen: Seen, file_name: str) -> None:
         made.doubts.append("crm: a name of yours for this CRM, the same in all its mappings")
     elif made.kind == "tag_events" and "observer" not in has:
         made.constants["observer"] = "site_tag"
-        made.doubts.append("observer: who saw the submissions: site_tag, server_log, or a name")
+        made.doubts.append("observer: who saw them: site_tag, server_log or call_tracking")
     if "click_id" in has and "click_id_type" not in has:
         _click_id_type(made, seen)
 

@@ -89,8 +89,6 @@ def _shape(seen: Seen) -> dict[str, Any]:
             found["delimiter"] = seen.delimiter
     if seen.header_row and seen.header_row > 1:
         found["header_row"] = "find"  # title lines come and go
-    if seen.total_starts:
-        found["ignore_rows"] = {"begin_with": list(seen.total_starts)}
     return found
 
 

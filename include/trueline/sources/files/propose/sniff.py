@@ -43,7 +43,7 @@ class Seen:
             header; sums and footers are left out.
         header_row: The row with the names, 1-based; None where no row names columns.
         titles: The lines above the header, to be searched and not to be shown.
-        total_starts: How rows of sums and footers begin.
+        sums: Rows of sums and footers: the words they begin with, and their cells.
         doubts: What is not certain.
     """
 
@@ -55,7 +55,7 @@ class Seen:
     header_row: int | None = 1
     sheet: str | None = None
     titles: str = ""
-    total_starts: tuple[str, ...] = ()
+    sums: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     doubts: tuple[str, ...] = field(default=())
 
     def column_values(self) -> list[Column]:
@@ -177,13 +177,13 @@ def _table(records: Sequence[tuple[int, Sequence[Any]]], kind: Format) -> Seen:
     while columns and not columns[-1]:
         columns.pop()
     rows: list[tuple[int, tuple[Any, ...]]] = []
-    starts: list[str] = []
+    sums: list[tuple[str, tuple[Any, ...]]] = []
     for number, cells in records[place + 1 :]:
         if not any(str(cell or "").strip() for cell in cells):
             continue
         start = _total_start(cells)
         if start:
-            starts.append(start)
+            sums.append((start, tuple(cells)))
         elif len(rows) < LOOKED_AT_ROWS:
             rows.append((number, tuple(cells)))
     # Which record of the file it is: title lines and empty lines count, as header_row counts.
@@ -193,7 +193,7 @@ def _table(records: Sequence[tuple[int, Sequence[Any]]], kind: Format) -> Seen:
         rows=tuple(rows),
         header_row=place + 1,
         titles=" ".join(str(cell or "") for _, cells in records[:place] for cell in cells),
-        total_starts=tuple(dict.fromkeys(starts)),
+        sums=tuple(sums),
     )
 
 
@@ -222,10 +222,11 @@ def _total_start(cells: Sequence[Any]) -> str | None:
         if not first.startswith(start.casefold()):
             continue
         rest = first[len(start) :]
-        if not rest or rest[0] == ":":
-            return start + rest[:1]
-        if rest.startswith((" of ", " (", " -", " information")) or not start[0].isalpha():
+        if not rest or not start[0].isalpha():
             return start
+        for sign in (":", " of", " ("):
+            if rest.startswith(sign):
+                return start + sign
         if len(filled) == 1:
             return start
     return None
