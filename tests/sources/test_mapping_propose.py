@@ -14,7 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.sources.conftest import NOW
-from tests.sources.test_files_library import EXPECTED, SAMPLES, SECOND_READINGS, by_table
+from tests.sources.test_files_library import (
+    EXPECTED,
+    SAMPLES,
+    SECOND_READINGS,
+    by_table,
+    sample_of,
+)
 from trueline.cli.main import main
 from trueline.errors import PermanentError
 from trueline.sources.files import library
@@ -65,7 +71,7 @@ def rows_of(made: Proposal, path: Path, tmp_path: Path) -> list[dict[str, Any]]:
 def test_each_sample_gets_the_ready_made_mapping_and_the_same_rows(
     name: str, tmp_path: Path
 ) -> None:
-    made = proposed(SAMPLES / f"{name}.csv")
+    made = proposed(SAMPLES / sample_of(name))
     assert made.ready_made == name
     assert not made.missing
     mapping = loaded(made, tmp_path)

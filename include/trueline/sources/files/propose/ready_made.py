@@ -110,6 +110,8 @@ def _with_changes(seen: Seen, name: str, mapping: FileMapping, also: tuple[str, 
     changes: dict[str, Any] = {}
     notes: dict[str, str] = {}
     doubts: dict[str, str] = {}
+    if seen.sheet:
+        changes["sheet"] = seen.sheet
     if seen.format == "csv":
         if seen.delimiter != mapping.delimiter:
             changes["delimiter"] = seen.delimiter

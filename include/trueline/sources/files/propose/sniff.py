@@ -37,6 +37,7 @@ class Seen:
     """What was found of a file.
 
     Attributes:
+        sheet: Of a spreadsheet, where it is not the first one.
         columns: Names as spelt; empty where no row names columns.
         rows: Row number (1-based, as a person counts) and cells of the looked-at rows below the
             header; sums and footers are left out.
@@ -290,13 +291,16 @@ def _excel(path: Path) -> Seen:
             where=path.name,
             fix="Unpack it, or save the spreadsheet as .xlsx again.",
         ) from None
+    first = next(iter(sheets))
     name, frame = max(sheets.items(), key=lambda item: item[1].size)
     cells = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
     records = [
         (number, [_sheet_cell(cell) for cell in row]) for number, row in enumerate(cells, start=1)
     ]
     doubts = (f"the largest of {len(sheets)} sheets is read",) if len(sheets) > 1 else ()
-    return replace(_table(records, "excel"), sheet=str(name), doubts=doubts)
+    return replace(
+        _table(records, "excel"), sheet=None if name == first else str(name), doubts=doubts
+    )
 
 
 def _sheet_cell(cell: Any) -> Any:
