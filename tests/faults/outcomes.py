@@ -181,10 +181,12 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
         _set_aside(("cost_micros", "bad_number")),
         {"change": "text", "rows": 1},
     ),
-    ("meta_ads", "duplicate_page"): (BROKEN, {}),
-    ("meta_ads", "duplicate_page with its own cursor"): (BROKEN, {"keep_cursor": True}),
+    ("meta_ads", "duplicate_page"): (SAME, {}),
+    # The page may stand for another one: a new report is run.
+    ("meta_ads", "duplicate_page with its own cursor"): (SAME, {"keep_cursor": True}),
     ("meta_ads", "repeat_cursor"): (BROKEN, EVER),
-    ("meta_ads", "missing_last_page"): (BROKEN, {"after": 2}),
+    # Meta counts nothing: only the pull before tells that something is missing.
+    ("meta_ads", "missing_last_page"): (HELD, {"after": 2}),
     ("meta_ads", "partial"): (HELD, EVER),
     ("meta_ads", "empty"): (HELD, EVER),
     ("hubspot", "throttle"): (Loads(waited=2), {}),
@@ -209,6 +211,8 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     ("hubspot", "missing_last_page"): (SAME, {}),
     ("hubspot", "partial"): (SAME, {}),
     ("hubspot", "empty"): (BROKEN, EVER),
+    # Found after the call: the orchestrator tries again.
+    ("hubspot", "error_in_200"): (Raises(RetriableError, "out of order"), {}),
     # Salesforce tells no delay: the limit counts over a day.
     ("salesforce", "throttle"): (Raises(RetriableError, "24 hours", delay=3600), EVER),
     ("salesforce", "500_after_commit of a job"): (SAME, {"method": "POST", "path": "/query$"}),

@@ -7,7 +7,6 @@ import logging
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,7 @@ from tests.sources.hubspot_portal import (
     pull,
     values,
 )
-from trueline.errors import ConfigurationError, PermanentError
+from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.progress import Progress
 from trueline.sources.hubspot import client as hubspot_client
 from trueline.sources.hubspot import source as hubspot_source
@@ -185,13 +184,20 @@ def test_both_kinds_of_versions_have_their_paths(platform, version, paths) -> No
 # --- searching -----------------------------------------------------------------------------------
 
 
-def _pages(*pages: list[str], **more: Any):
-    """A search that answers these pages of contact ids, one after the other."""
-    portal, told = Portal(), iter(pages)
+def _pages(*pages: list[str], total: int | None = None):
+    """A search that answers these pages of contact ids, one after the other.
+
+    ``total`` counts what is above the ids asked for, so it falls from page to page.
+    """
+    portal, told, left = Portal(), iter(pages), total
 
     def answer(asked: Asked) -> Answer:
         if asked.path.endswith("contacts/search"):
-            return Answer({"results": [contact(each) for each in next(told, [])], **more})
+            nonlocal left
+            ids = next(told, [])
+            counted = {} if left is None else {"total": left}
+            left = None if left is None else left - len(ids)
+            return Answer({"results": [contact(each) for each in ids], **counted})
         return portal(asked)
 
     return answer
@@ -206,7 +212,12 @@ def test_a_short_page_is_not_the_last_where_hubspot_says_there_is_more(platform)
         for asked in server.asked
         if asked.path.endswith("contacts/search")
     ]
-    assert above == ["0", "9", "10"]
+    assert above == ["0", "9"]
+
+
+def test_contacts_that_are_counted_and_not_sent_are_no_end(platform) -> None:
+    with pytest.raises(RetriableError, match="counts contacts or deals that it does not send"):
+        pull(platform(_pages(["7", "9"], [], total=3)))
 
 
 @pytest.mark.parametrize("pages", [(["501"], ["501"]), (["10", "9"],), (["9", "9"],)])

@@ -12,7 +12,7 @@ import pytest
 
 from tests.sources.conftest import TOKEN
 from tests.sources.meta_graph import ABOUT, DAY, Graph, page, pull, row
-from trueline.errors import PermanentError
+from trueline.errors import PermanentError, RetriableError
 from trueline.sources.meta_ads import account as account_module
 from trueline.windows import Window
 
@@ -173,10 +173,18 @@ def test_a_claim_that_cannot_be_used_is_kept_apart(platform, more, column, reaso
     assert len(found.records("ad_delivery")) == 1, "what was delivered is not in doubt"
 
 
-def test_a_page_that_comes_twice_is_counted_once(platform, caplog) -> None:
+def test_a_page_that_comes_twice_may_stand_for_a_lost_one(platform) -> None:
+    first, second = [row(), row(campaign="13")], [row(campaign="14")]
+    pages = {"": page(first, "A"), "A": page(first, "B"), "B": page(second)}
+    told = "sent a page of the report twice. 3 reports were run"
+    with pytest.raises(RetriableError, match=told):
+        pull(platform(Graph(pages=pages)))
+
+
+def test_rows_that_come_twice_are_counted_once(platform, caplog) -> None:
     lead = [{"action_type": "lead", "value": "2"}]
     first, second = [row(actions=lead), row(campaign="13")], [row(campaign="14")]
-    pages = {"": page(first, "A"), "A": page(first, "B"), "B": page(second)}
+    pages = {"": page(first, "A"), "A": page([*first, *second])}
     found = pull(platform(Graph(pages=pages)))
     assert found.values("ad_delivery", "campaign_id") == [("12",), ("13",), ("14",)]
     assert found.values("pixel_claims", "pixel_conversions") == [(2,)]

@@ -67,8 +67,8 @@ def _pause(
             fix="Try again later; it is not this project's doing.",
             retry_after_seconds=delay,
         )
-    if code in DAILY_QUOTA:
-        delay = max(delay or 0.0, DAILY_QUOTA_DELAY_SECONDS)
+    if code in DAILY_QUOTA and delay is None:
+        delay = DAILY_QUOTA_DELAY_SECONDS
     name = redact(str(at(failure, "details.quotaErrorDetails.rateName") or ""))[:100]
     scope = at(failure, "details.quotaErrorDetails.rateScope")
     whole = scope == "DEVELOPER" or (code in DAILY_QUOTA and scope != "ACCOUNT")

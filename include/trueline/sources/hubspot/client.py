@@ -103,8 +103,14 @@ class HubSpotClient:
             yield from page
             number, rows = number + 1, rows + len(page)
             self._progress.at(report=kind, page=number, rows=rows)
-            if not page or not _more(answer, len(page)):
+            if not _more(answer, len(page)):
                 return
+            if not page:
+                raise RetriableError(
+                    "HubSpot counts contacts or deals that it does not send: rows would be lost.",
+                    where=path,
+                    fix="Try again; if it stays so, report it to HubSpot.",
+                )
             last = ids[-1]
 
     def listed(

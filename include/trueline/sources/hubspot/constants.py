@@ -17,6 +17,15 @@ SEARCHES_PER_SECOND = 4
 CALLS_PER_TEN_SECONDS = 90
 DEAL_MODIFIED = "hs_lastmodifieddate"
 MERGED_IDS = "hs_merged_object_ids"
+# Sent whether asked for or not.
+SENT_UNASKED = (
+    "hs_object_id",
+    "createdate",
+    "lastmodifieddate",
+    "email",
+    "firstname",
+    "lastname",
+)
 DEAL_PROPERTIES = (
     "dealstage",
     "amount",

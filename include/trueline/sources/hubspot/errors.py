@@ -35,6 +35,13 @@ def explain(refusal: Refusal, name: str) -> TruelineError | None:
         return _limited(refusal, body, told)
     if status in (423, 477):
         return _without_words(refusal, name)
+    if category == "INTERNAL_ERROR":
+        return RetriableError(
+            f"HubSpot is out of order ({told}).",
+            where=refusal.where,
+            fix="Try again later; give HubSpot's support the correlationId.",
+            retry_after_seconds=refusal.delay,
+        )
     if category == "EXPIRED_AUTHENTICATION":
         return ConfigurationError(
             f"HubSpot's access token has expired ({told}).",

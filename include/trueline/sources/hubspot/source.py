@@ -23,6 +23,7 @@ from trueline.sources.hubspot.constants import (
     DEAL_PROPERTIES,
     HISTORY_PAGE,
     READ_INPUTS,
+    SENT_UNASKED,
 )
 from trueline.sources.hubspot.properties import Known, compare
 from trueline.sources.settings import HubSpotSettings
@@ -50,6 +51,7 @@ class HubSpotSource:
         self._settings, self._now = settings, now
         self._zone = ZoneInfo(time_zone)
         self._names = settings.properties
+        self._known_properties = {*settings.properties.model_dump().values(), *SENT_UNASKED}
         self._client = HubSpotClient(settings, connection, progress=Progress(name))
 
     def pull(self, window: Window) -> Iterator[Batch]:
@@ -152,7 +154,14 @@ class HubSpotSource:
             survivor = found.records[-1].values
             for merged_id in records.merged_ids(contact, self._names):
                 found.add(contact, partial(records.merged_lead, merged_id, survivor))
-        return Batch("crm_leads", found.records, found.errors)
+        unasked = {
+            name
+            for contact in contacts
+            for name in (contact.get("properties") or {})
+            if name not in self._known_properties
+        }
+        # Only their names: what is in them nobody knows, it may be personal.
+        return Batch("crm_leads", found.records, found.errors, drift=sorted(unasked))
 
     def _add_lead(self, found: Collected, contact: Object) -> None:
         found.add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -84,10 +84,19 @@ class Reports:
 
     def _rows(self, account: str, run: str, window: Window) -> list[Any]:
         rows: list[Any] = []
+        last_page: Sequence[Any] = ()
         after: str | None = None
         seen: set[str] = set()
         for number in count(1):
             page = self._client.page(account, run, after)
+            if page.rows and page.rows == last_page:
+                # Perhaps in place of another one, which would be lost without a word.
+                raise LostRunError(
+                    "Meta sent a page of the report twice.",
+                    where=f"account {account}: report {run}",
+                    fix="Try again; nothing of this account was loaded.",
+                )
+            last_page = page.rows
             rows += page.rows
             self._progress.at(account=account, report=str(window), page=number, rows=len(rows))
             after = page.after

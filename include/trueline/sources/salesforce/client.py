@@ -164,6 +164,7 @@ class SalesforceClient:
         path = f"{self._jobs}/{job}/results"
         params = {"maxRecords": str(constants.PAGE_RECORDS)}
         seen: set[str] = set()
+        begun_with: set[tuple[str, ...]] = set()
         rows = 0
         while True:
             headers, content = self._http.get_content(path, params, accept="text/csv")
@@ -177,6 +178,15 @@ class SalesforceClient:
             rows += len(page.rows)
             self._progress.at(report=query.sobject, page=len(seen) + 1, rows=rows)
             if page.rows:
+                first = tuple(str(cell) for cell in page.rows[0].values())
+                if first in begun_with:
+                    # The counts would still fit: the rows of another page are missing.
+                    raise RetriableError(
+                        f"Salesforce sent a page of {query.sobject} twice.",
+                        where=self._where(path),
+                        fix="Try again; nothing of this pull was loaded.",
+                    )
+                begun_with.add(first)
                 yield page
             locator = headers.get("Sforce-Locator", "null")
             if locator in ("null", ""):
