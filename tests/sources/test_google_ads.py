@@ -290,7 +290,7 @@ def _child(number: str, status: str = "ENABLED", *, manager: bool = False) -> di
 
 
 def test_accounts_are_found_below_the_manager(play, tmp_path, caplog) -> None:
-    caplog.set_level("INFO", logger="trueline.sources.google_ads.source")
+    caplog.set_level("INFO", logger="trueline.sources.google_ads.accounts")
     children = [
         _child("9000000001", manager=True),
         _child("1111111111"),

@@ -53,7 +53,6 @@ def _refusal(platform, where: str, answer: Answer, family: type[Exception]) -> E
         (refused("API_DISABLED_FOR_ORG", 403), ConfigurationError, "has no API"),
         (refused("UNSUPPORTED_API_VERSION", 410), ConfigurationError, "any more"),
         (Answer(b"<html>gone", 410), ConfigurationError, "any more"),
-        (refused("NOT_FOUND", 404), ConfigurationError, "nothing at this address"),
         (refused("INVALID_FIELD", 400, NO_COLUMN), ConfigurationError, "'Foo__c' of Lead"),
         (refused("API_ERROR", 400, NO_COLUMN), ConfigurationError, "'Foo__c' of Lead"),
         (refused("INVALID_FIELD", 400), ConfigurationError, "one of the fields asked for"),
@@ -74,6 +73,19 @@ def test_every_refusal_has_its_family_wherever_it_comes(
     platform, where, answer, family, told
 ) -> None:
     assert told in str(_refusal(platform, where, answer, family))
+
+
+@pytest.mark.parametrize(
+    ("where", "family", "told"),
+    [
+        ("describe Lead", ConfigurationError, "nothing at this address"),
+        ("create Lead", ConfigurationError, "nothing at this address"),
+        ("state Lead", RetriableError, "no such query job any more"),
+        ("results Lead", RetriableError, "no such query job any more"),
+    ],
+)
+def test_a_job_that_is_gone_is_no_wrong_address(platform, where, family, told) -> None:
+    assert told in str(_refusal(platform, where, refused("NOT_FOUND", 404), family))
 
 
 def test_a_limit_of_the_day_waits_long_and_is_not_knocked_at(platform) -> None:

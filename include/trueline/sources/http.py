@@ -396,7 +396,13 @@ def _by_status(refusal: Refusal, name: str) -> TruelineError:
             fix=f"Check base_url of the connection {name!r}, then api_version and the accounts in "
             "the profile.",
         )
-    if 300 <= status < 400:
+    if status < 300:
+        return RetriableError(
+            f"The server said OK but sent no data (HTTP {status}).",
+            where=where,
+            fix="Try again; if it stays so, look for a proxy between here and the server.",
+        )
+    if status < 400:
         return ConfigurationError(
             f"The server sends us elsewhere (HTTP {status}); tokens are not carried along.",
             where=where,

@@ -141,6 +141,12 @@ def _without_words(refusal: Refusal, name: str) -> TruelineError | None:
             fix="Wait: it takes up to a day. Nothing is to be done here.",
             retry_after_seconds=refusal.delay or MIGRATION_SECONDS,
         )
+    if status == 530:
+        return ConfigurationError(
+            "HubSpot's front cannot tell whose token this is (HTTP 530): mostly it is not whole.",
+            where=refusal.where,
+            fix=f"Copy the token anew into the connection {name!r}; if it is right, wait.",
+        )
     if status in (401, 403, 407):
         return ConfigurationError(
             f"Somebody denies access, and not in HubSpot's words (HTTP {status}).",

@@ -21,6 +21,7 @@ BUSY = frozenset(
         "CONCURRENT_REQUEST_LIMIT_EXCEEDED",
         "EXCEEDED_MAX_CONCURRENT_REQUESTS",
         "SERVER_UNAVAILABLE",
+        "TXN_SECURITY_METERING_ERROR",
         "UNABLE_TO_LOCK_ROW",
         "UNKNOWN_EXCEPTION",
     }
@@ -42,6 +43,13 @@ ACCESS = frozenset(
 NO_API = frozenset({"API_DISABLED_FOR_ORG"})
 VERSION = frozenset({"INVALIDVERSION", "INVALID_VERSION", "UNSUPPORTED_API_VERSION"})
 QUERY = frozenset({"FUNCTIONALITY_NOT_ENABLED", "INVALID_QUERY_FILTER_OPERATOR", "MALFORMED_QUERY"})
+# What Salesforce's front answers, mostly without a body, while it sets things up.
+FRONT_BUSY = frozenset({406, 420})
+# One code for two limits: calls at the same time, which pass within seconds, and calls of a day.
+_AT_ONCE = re.compile(r"\bConcurrent[A-Z]\w+")
+# API_ERROR says anything; with these words it asks for View All.
+_NEEDS_VIEW_ALL = "Implementation restriction"
+_JOB = re.compile(r"/jobs/query/\w+")
 KNOWN = (
     LIMITS
     | BUSY
@@ -70,7 +78,22 @@ def explain(refusal: Refusal, name: str) -> TruelineError | None:
         code = "UNSUPPORTED_API_VERSION"
     if _NO_COLUMN.search(message):
         code = "INVALID_FIELD"
+    if code == "API_ERROR" and message.startswith(_NEEDS_VIEW_ALL):
+        code = "INSUFFICIENT_ACCESS"
     told = of_code(code, message, refusal.where, name, refusal.delay)
+    if told is None and refusal.status in FRONT_BUSY:
+        return RetriableError(
+            f"Salesforce cannot answer now (HTTP {refusal.status}).",
+            where=refusal.where,
+            fix="Try again later; if it stays so, see status.salesforce.com.",
+            retry_after_seconds=refusal.delay,
+        )
+    if told is None and refusal.status == 404 and _JOB.search(refusal.where):
+        return RetriableError(
+            "Salesforce has no such query job any more: somebody deleted it.",
+            where=refusal.where,
+            fix="Try again; if it stays so, see Setup, Bulk Data Load Jobs, for who does it.",
+        )
     if told is None and refusal.status == 404:
         return NothingThereError(
             "Salesforce has nothing at this address (HTTP 404): an API version that it does not "
@@ -102,6 +125,13 @@ def of_code(
     code: str, message: str, where: str, name: str, delay: float | None
 ) -> TruelineError | None:
     """The error of one of Salesforce's codes; None where we do not know it."""
+    if code in LIMITS and _AT_ONCE.search(message):
+        return RetriableError(
+            f"Too many calls of this org are under way at once ({code}).",
+            where=where,
+            fix="It is tried again by itself; if it stays so, other tools call too much at once.",
+            retry_after_seconds=delay,
+        )
     if code in LIMITS:
         return RetriableError(
             f"The org has used up what it may ask in 24 hours ({code}).",
@@ -176,6 +206,13 @@ def _no_field(message: str, where: str) -> TruelineError:
 
 def _unknown(refusal: Refusal, code: str) -> TruelineError | None:
     """A code that is new to us: its family goes by the status."""
+    if refusal.status == 403:
+        return ConfigurationError(
+            f"Salesforce denies access ({code}).",
+            where=refusal.where,
+            fix="Look the code up in the REST API's reference; it is about the integration user, "
+            "its password or its connected app.",
+        )
     if refusal.status != 400:
         return None
     return PermanentError(
