@@ -1,7 +1,8 @@
 """The BigQuery statements that stand in Python code, as whole texts handed to the warehouse.
 
 A text with a gap (an f-string) cannot be checked here: those insert a table's own name and columns.
-The engines' own modules speak their own dialects and are left out, and so is SQLite's.
+The engines' own modules speak their own dialects and are left out, and so are sources with a
+scratch database of their own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 _CALLS = {"query", "execute"}
 _OTHER_DIALECTS = {"warehouse", "quality"}
+_SCRATCH_ENGINES = ("duckdb", "sqlite3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ def inline_statements(package: Path) -> Iterator[InlineStatement]:
         if path.relative_to(package).parts[0] in _OTHER_DIALECTS:
             continue
         text = path.read_text(encoding="utf-8")
-        if "import sqlite3" in text:
+        is_source = path.relative_to(package).parts[0] == "sources"
+        if is_source and any(f"import {engine}" in text for engine in _SCRATCH_ENGINES):
             continue
         for node in ast.walk(ast.parse(text)):
             match node:
