@@ -201,6 +201,7 @@ def test_published_figures_follow_the_platforms(lived: Lived, world: World) -> N
         assert spend == Decimal(cents) / 100
 
 
+@pytest.mark.soak
 def test_a_restatement_older_than_the_look_back_is_not_seen(
     world: World, server: SandboxServer, tmp_path: Path
 ) -> None:

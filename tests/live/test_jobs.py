@@ -83,6 +83,7 @@ def test_what_is_not_there_and_what_is_elsewhere_say_what_to_do(
         warehouse.ensure_tables([load_catalog()["raw.loads"]])
 
 
+@pytest.mark.soak
 def test_of_two_transactions_that_meet_one_is_undone(target: Target) -> None:
     table = f"{target.dataset('jobs')}.met"
     jobs = target.jobs("meet")

@@ -41,6 +41,10 @@ def _values(target: Target) -> dict[str, Any]:
         "first_load": "x",
         "last_load": "x",
         "load_ids": ["x"],
+        "given_up": ["x"],
+        "loaded_at": utc_now(),
+        "account_ids": ["x"],
+        "report": "delivery",
         "record_ids": ["x"],
         "row_limit": 1,
     }

@@ -151,6 +151,7 @@ def _refuse_differences(history: History, target: Profile, keys: list[str]) -> N
         assert first_differences(history.rows[key], found[key], names) == [], key
 
 
+@pytest.mark.soak
 def test_everything_arrives_and_builds_to_the_same_tables(
     history: History, target: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +355,7 @@ def test_a_move_waits_for_the_writer(history: History, target: Profile) -> None:
         pipeline.move_history(hurried, target)
 
 
+@pytest.mark.soak
 def test_clear_values_that_should_be_gone_stay_behind(
     history: History, target: Profile, tmp_path: Path
 ) -> None:

@@ -199,6 +199,7 @@ def test_a_table_changed_by_hand_is_refused_before_anything_is_written(
     assert raw(own) == before
 
 
+@pytest.mark.soak
 def test_a_dataset_deleted_by_hand_is_made_anew_and_told(own: WireCompany) -> None:
     pipeline.build(own.profile)
     with open_warehouse(own.profile, Work("by-hand", "delete")) as warehouse:

@@ -90,7 +90,7 @@ class Sheet:
                 if place < len(values)
             }
             text = json.dumps(
-                {key: str(cell) for key, cell in cells.items() if cell is not None},
+                {key: str(cell) for key, cell in cells.items() if cell != ""},
                 ensure_ascii=False,
             )
             beyond = any(part.strip() for part in shown[len(keys) :])
@@ -120,8 +120,8 @@ class _Shape:
 
     def cell(self, key: str, value: Any) -> Any:
         """A value of the sheet as a cell."""
-        if value is None or value == "":
-            return None
+        if value is None:
+            return ""  # as in a CSV: a mapping may say what an empty cell means
         if isinstance(value, float):
             if key in self.ids and abs(value) >= EXACT_UP_TO:
                 return BadCell("excel_precision_lost", repr(value))
