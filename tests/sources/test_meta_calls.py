@@ -237,7 +237,9 @@ def test_a_single_day_that_is_too_much_says_so(platform, answer, family) -> None
 
 
 def test_a_cursor_that_repeats_ends_the_pull(platform) -> None:
-    server = platform(Graph(pages={"": page([row()], "QQ"), "QQ": page([row()], "QQ")}))
+    server = platform(
+        Graph(pages={"": page([row()], "QQ"), "QQ": page([row(campaign="13")], "QQ")})
+    )
     with pytest.raises(PermanentError, match="repeats a cursor"):
         pull(server)
     assert len(server.asked) == 5
