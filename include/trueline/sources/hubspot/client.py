@@ -156,9 +156,9 @@ class HubSpotClient:
         ids: Sequence[str],
         properties: Sequence[str],
         history: Sequence[str] = (),
-    ) -> list[Object]:
-        """At most 100 live objects by id, 50 with history; the id of a merged one gives its
-        survivor, and those that are gone are left out."""
+    ) -> tuple[list[Object], int]:
+        """At most 100 live objects by id, 50 with history, and how many HubSpot says are gone; the
+        id of a merged one gives its survivor."""
         path = f"{self._objects}/{kind}/batch/read"
         body = {
             "inputs": [{"id": each} for each in ids],
@@ -167,8 +167,7 @@ class HubSpotClient:
         }
         answer = self._post(path, body)
         found = self._results(answer, path)
-        refuse_partial(answer, path)
-        return found
+        return found, refuse_partial(answer, path)
 
     def contacts_of_deals(self, deals: Sequence[str]) -> dict[str, list[str]]:
         """Deal id to its contacts' ids, lowest first; a deal without contacts is missing."""

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from trueline.connections import Connection
+from trueline.errors import RetriableError
 from trueline.progress import Progress
 from trueline.sources.base import Batch, Coverage
 from trueline.sources.collect import Collected, chunks
@@ -129,11 +130,10 @@ class HubSpotSource:
         """
         for group in chunks(contacts, HISTORY_PAGE):
             ids = [str(contact.get("id")) for contact in group]
-            held = {
-                str(each.get("id")): each
-                for each in self._client.read("contacts", ids, wanted, history)
-            }
-            gone = len(set(ids) - set(held))
+            found, gone = self._client.read("contacts", ids, wanted, history)
+            held = {str(each.get("id")): each for each in found}
+            if self._names.merged_ids in wanted:
+                self._refuse_others(set(ids), found, gone)
             if gone:
                 log.info("%s: %d contacts went between two calls", self.name, gone)
             for contact, contact_id in zip(group, ids, strict=True):
@@ -143,6 +143,27 @@ class HubSpotSource:
                     **(now.get("properties") or {}),
                 }
                 yield {**contact, **now, "properties": properties}
+
+    def _refuse_others(self, asked: set[str], found: Sequence[Object], gone: int) -> None:
+        """Contacts that are neither asked for nor what became of one are another call's answer,
+        and those that nobody tells of would lose their history without a word.
+
+        Raises:
+            RetriableError: so it is.
+        """
+        told: set[str] = set()
+        strangers = 0
+        for each in found:
+            of_asked = {str(each.get("id")), *records.merged_ids(each, self._names)} & asked
+            strangers += not of_asked
+            told |= of_asked
+        if strangers or len(asked - told) > gone:
+            raise RetriableError(
+                f"HubSpot was asked for {len(asked)} contacts, told of {len(told)} of them and "
+                f"called {gone} gone; {strangers} it told of are others.",
+                where=f"{self.name}: contacts/batch/read",
+                fix="Try again; if it stays so, report it to HubSpot.",
+            )
 
     def _leads(self, contacts: Sequence[Object]) -> Batch:
         found = Collected()
@@ -195,7 +216,8 @@ class HubSpotSource:
         """
         wanted = (self._names.merged_ids, self._names.merged_ids_with_time)
         living = set()
-        for contact in self._client.read("contacts", ids, wanted):
+        found, _ = self._client.read("contacts", ids, wanted)
+        for contact in found:
             living |= {str(contact.get("id")), *records.merged_ids(contact, self._names)}
         return living
 
