@@ -19,6 +19,9 @@ from sandbox.server.wire import Response
 Row = dict[str, Any]
 _ROW_KEYS = ("results", "data", "records")
 _LOCATOR = "Sforce-Locator"
+#: What stands beside rows: HubSpot, Meta, a query job of Salesforce.
+_COUNTS = ("total", "summary", "numberRecordsProcessed")
+_COUNT_HEADER = "Sforce-NumberOfRecords"
 
 
 class Answer:
@@ -114,6 +117,21 @@ class Answer:
             else:
                 del self.document["nextRecordsUrl"]
                 self.document["done"] = True
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether something is counted or summed up beside the rows."""
+        return bool(self._counts()) or _COUNT_HEADER in self._headers
+
+    def forget_counts(self) -> None:
+        """Nothing is counted beside the rows any more."""
+        for name in self._counts():
+            del self.document[name]
+        self._headers.pop(_COUNT_HEADER, None)
+
+    def _counts(self) -> list[str]:
+        found = self.document if isinstance(self.document, dict) else {}
+        return [name for name in _COUNTS if name in found]
 
     def response(self) -> Response:
         """The answer with what was changed."""

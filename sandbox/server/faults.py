@@ -37,7 +37,8 @@ A changed answer:
 - ``unknown_enum``: a word that nobody has seen; ``field`` and ``to``;
 - ``error_in_200``: HTTP 200, and the error inside it (of a stream: after its rows);
 - ``partial``: the first ``share`` (0.5) of the rows; ``empty``: none, though there was spend.
-  What the platform counts beside the rows stays as it was.
+  What the platform counts beside the rows stays as it was;
+- ``uncounted``: nothing is counted or summed up beside the rows.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from sandbox.strikes import Strikes
 
 REFUSALS = ("throttle", "500", "expired_token", "revoked", "sunset", "html")
 ROW_KINDS = ("nan", "drift", "unknown_enum", "partial", "empty")
-PAGE_KINDS = ("repeat_cursor", "missing_last_page")
+PAGE_KINDS = ("repeat_cursor", "missing_last_page", "uncounted")
 KINDS = (
     *REFUSALS,
     "slow",
@@ -270,6 +271,8 @@ def _has(rule: Rule, told: Answer, before: Answer | None) -> bool:
         return bool(told.rows())
     if rule.kind in ROW_KINDS:
         return any(_field(rule, row) for row in told.rows())
+    if rule.kind == "uncounted":
+        return told.is_counted
     if rule.kind == "missing_last_page":
         return bool(told.cursor)
     if rule.kind == "repeat_cursor":
@@ -293,6 +296,8 @@ def _change(rule: Rule, platform: str, response: Response, before: Answer | None
             told.document = error
     elif rule.kind in ("partial", "empty"):
         told.keep(int(len(told.rows()) * rule.share) if rule.kind == "partial" else 0)
+    elif rule.kind == "uncounted":
+        told.forget_counts()
     elif rule.kind == "missing_last_page":
         told.turn_to("")
     elif rule.kind == "repeat_cursor" and before:

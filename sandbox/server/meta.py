@@ -90,7 +90,8 @@ class Meta:
             if request.method != "GET":
                 raise not_there(node)
             if is_insights:
-                return as_json(page(request, asked, self.reports.rows(node)))
+                rows, told = self.reports.rows(node), self.reports.summary(node, asked)
+                return as_json(page(request, asked, rows, told))
             return as_json(self.reports.poll(node, asked))
         if node != f"act_{META_ACCOUNT}":
             raise RefusedError(
@@ -113,7 +114,8 @@ class Meta:
                     subcode=1487534,
                 )
             )
-        return as_json(page(request, asked, self.insights.rows(wanted)))
+        told = self.insights.summary(wanted, wanted.summary) if wanted.summary else None
+        return as_json(page(request, asked, self.insights.rows(wanted), told))
 
     def _account(self, asked: Mapping[str, str]) -> dict[str, Any]:
         fields = listed(asked.get("fields") or "account_id", "fields")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sandbox.server.meta_wire import bad, error, listed
@@ -51,6 +52,8 @@ STATUSES = {"ACTIVE", "PAUSED", "ARCHIVED", "DELETED", "IN_PROCESS", "WITH_ISSUE
 #: What is told to who does not ask for a status.
 LIVE = STATUSES - {"ARCHIVED", "DELETED"}
 MONTHS = 37
+#: What may stand in a summary; Meta's own list is longer.
+SUMMED = ("spend", "impressions", "clicks", "inline_link_clicks")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Question:
     windows: list[str]
     statuses: frozenset[str]
     is_daily: bool
+    summary: list[str]
 
 
 def question(asked: Mapping[str, str], today: date) -> Question:
@@ -89,7 +93,25 @@ def question(asked: Mapping[str, str], today: date) -> Question:
     if step not in ("1", "all_days"):
         raise bad("time_increment must be 1 or all_days in this sandbox")
     statuses = _statuses(asked.get("filtering", ""))
-    return Question(fields, since, until, windows, statuses, step == "1")
+    summary = summary_fields(asked, fields)
+    return Question(fields, since, until, windows, statuses, step == "1", summary)
+
+
+def summary_fields(asked: Mapping[str, str], fields: Sequence[str]) -> list[str]:
+    """Which totals a request asks for: ``summary`` names them, else ``default_summary`` takes those
+    of ``fields``.
+
+    Raises:
+        RefusedError: for a field that this sandbox does not sum up.
+    """
+    if not asked.get("summary"):
+        wants_all = asked.get("default_summary", "").lower() in ("true", "1")
+        return [name for name in fields if name in SUMMED] if wants_all else []
+    named = listed(asked["summary"], "summary")
+    for name in named:
+        if name not in SUMMED:
+            raise bad(f"{name} is not summed up in this sandbox")
+    return named
 
 
 def _statuses(text: str) -> frozenset[str]:
@@ -190,6 +212,16 @@ class Insights:
                 row["date_stop"] = clock.day(span[-1]).isoformat()
                 made.append(row)
         return made
+
+    def summary(self, asked: Question, names: Sequence[str]) -> dict[str, Any]:
+        """Totals of all rows of the report, not of a page."""
+        whole = replace(asked, fields=list(SUMMED), is_daily=False)
+        rows = self.rows(whole)
+        made: dict[str, Any] = {}
+        for name in names:
+            total = sum(Decimal(row[name]) for row in rows)
+            made[name] = _money(int(total * 100)) if name == "spend" else str(total)
+        return made | {"date_start": str(asked.since), "date_stop": str(asked.until)}
 
     def _actions(
         self, key: str, span: list[int], clicks: int, windows: list[str]

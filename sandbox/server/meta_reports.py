@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.server.meta_insights import Insights, Question
+from sandbox.server.meta_insights import Insights, Question, summary_fields
 from sandbox.server.meta_wire import bad, error, listed, not_there
 from sandbox.server.wire import RefusedError
 from sandbox.world.company import META_ACCOUNT
@@ -144,6 +144,26 @@ class ReportRuns:
         Raises:
             RefusedError: it is not finished, or not there.
         """
+        return self._insights.rows(self._finished(name).asked)
+
+    def summary(self, name: str, asked: Mapping[str, str]) -> dict[str, Any] | None:
+        """Its totals, if they are asked for and were when it was started.
+
+        Raises:
+            RefusedError: the run was started without them, is not finished, or not there.
+        """
+        run = self._finished(name)
+        wanted = summary_fields(asked, run.asked.fields)
+        lacking = [each for each in wanted if each not in run.asked.summary]
+        if lacking:
+            was = "it wasn't" if len(lacking) == 1 else "they weren't"
+            raise bad(
+                f"Cannot include {', '.join(lacking)} in summary param because {was} there while "
+                f"creating the report run. All available values are: {', '.join(run.asked.summary)}"
+            )
+        return self._insights.summary(run.asked, wanted) if wanted else None
+
+    def _finished(self, name: str) -> Run:
         run = self._run(name)
         if run.polls == 0 or run.state() != COURSE[-1]:
             raise RefusedError(
@@ -155,7 +175,7 @@ class ReportRuns:
                     is_transient=True,
                 )
             )
-        return self._insights.rows(run.asked)
+        return run
 
     def _run(self, name: str) -> Run:
         run = self._runs.get(name)

@@ -92,8 +92,16 @@ def listed(text: str, name: str) -> list[str]:
     return found
 
 
-def page(request: Request, asked: Mapping[str, str], rows: list[Any]) -> dict[str, Any]:
+def page(
+    request: Request,
+    asked: Mapping[str, str],
+    rows: list[Any],
+    summary: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """One page: 25 rows unless told otherwise, cursors, and the next address with the token in it.
+
+    Args:
+        summary: Totals of all rows, where they were asked for.
 
     Raises:
         RefusedError: a limit or cursor that Meta does not take.
@@ -115,7 +123,7 @@ def page(request: Request, asked: Mapping[str, str], rows: list[Any]) -> dict[st
             # As at Meta, the address carries the token: clients must not log it.
             query = {"access_token": TOKEN, **asked, "after": _cursor(start + len(found))}
             made["paging"]["next"] = f"{request.base_url}{request.path}?{urlencode(query)}"
-    return made
+    return made if summary is None else {**made, "summary": summary}
 
 
 def _cursor(place: int) -> str:

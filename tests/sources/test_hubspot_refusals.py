@@ -159,6 +159,28 @@ def test_an_error_inside_a_success_is_an_error(platform, status) -> None:
         pull(platform([Answer(_body("VALIDATION_ERROR"), status=status)]))
 
 
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trueline.sources.http._backoff", lambda state: 0.0)
+
+
+@pytest.mark.usefixtures("_at_once")
+@pytest.mark.parametrize("category", ["INTERNAL_ERROR", "NEVER_HEARD_OF", ""])
+def test_an_outage_inside_a_success_is_waited_out(platform, category) -> None:
+    portal, told = Portal(contact("501")), [Answer(_body(category))]
+    server = platform(lambda asked: told.pop() if told else portal(asked))
+    assert [row["crm_record_id"] for row in values(pull(server), "crm_leads")] == ["501"]
+    refused, again = server.asked[:2]
+    assert refused.path == again.path
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_an_outage_inside_a_success_that_stays_is_left_to_the_orchestrator(platform) -> None:
+    with pytest.raises(RetriableError, match="out of order, though it says OK") as caught:
+        pull(platform(lambda asked: Answer(_body("INTERNAL_ERROR"))))
+    assert "INTERNAL_ERROR" in str(caught.value)
+
+
 FAILED = {"status": "error", "category": "INTERNAL_ERROR", "context": {"ids": ["501"]}}
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.sources import salesforce_org as org
 from tests.sources.conftest import TOKEN, Answer
 from tests.sources.salesforce_org import ScriptedOrg, a_change, a_lead, lead_id
-from trueline.errors import ConfigurationError, PermanentError, RetriableError
+from trueline.errors import ConfigurationError, RetriableError
 from trueline.sources.salesforce import constants
 from trueline.sources.salesforce.values import record_id
 from trueline.sources.settings import SalesforceSettings
@@ -297,21 +297,43 @@ def test_results_that_are_not_whole_are_tried_again_later(
     assert set(script.jobs) == {"deleted"}
 
 
-def test_a_page_that_comes_twice_may_stand_for_a_lost_one(platform) -> None:
-    again = {"body": ONE_ROW, "headers": {"Sforce-Locator": "MQ-3"}}
-    server = platform(ScriptedOrg(leads=[a_lead(1)], instead=_results(**again)))
-    with pytest.raises(RetriableError, match="sent a page of Lead twice"):
-        org.pull(server.connection(), DAY)
-
-
 def test_a_locator_that_repeats_ends_the_pull(platform) -> None:
-    again = {
-        "body": org.as_csv(org.LEAD, []),
-        "headers": {"Sforce-Locator": "MQ-3", "Sforce-NumberOfRecords": "0"},
-    }
-    server = platform(ScriptedOrg(leads=[a_lead(1)], instead=_results(**again)))
-    with pytest.raises(PermanentError, match="repeats a locator"):
+    pages = (
+        Answer(org.as_csv(org.LEAD, [a_lead(number)]), headers={"Sforce-Locator": "MQ-3"})
+        for number in (1, 2)
+    )
+    script = ScriptedOrg(
+        instead=lambda asked, what: next(pages) if what == "results Lead" else None
+    )
+    server = platform(script)
+    with pytest.raises(RetriableError, match="repeats a locator"):
         org.pull(server.connection(), DAY)
+    assert sum("results" in asked.path for asked in server.asked) == 3
+
+
+@pytest.mark.parametrize("is_healed", [True, False])
+def test_a_page_that_comes_in_place_of_another_is_asked_for_again(
+    platform, monkeypatch, is_healed
+) -> None:
+    monkeypatch.setattr("trueline.sources.http._backoff", lambda state: 0.0)
+    first, second = (org.as_csv(org.LEAD, [a_lead(number)]) for number in (1, 2))
+    told = [
+        Answer(first, headers={"Sforce-Locator": "MQ-1", "Sforce-NumberOfRecords": "1"}),
+        *[Answer(first, headers={"Sforce-NumberOfRecords": "1"})] * (1 if is_healed else 4),
+        Answer(second, headers={"Sforce-NumberOfRecords": "1"}),
+    ]
+    script = ScriptedOrg(
+        leads=[a_lead(1), a_lead(2)],
+        instead=lambda asked, what: told.pop(0) if what == "results Lead" else None,
+    )
+    server = platform(script)
+    if is_healed:
+        leads = org.rows(org.pull(server.connection(), DAY), "crm_leads")
+        assert [row["crm_record_id"] for row in leads] == [lead_id(1), lead_id(2)]
+    else:
+        # Two rows were counted, and two came.
+        with pytest.raises(RetriableError, match="sent a page of Lead twice"):
+            org.pull(server.connection(), DAY)
 
 
 def test_a_row_that_cannot_be_used_is_kept_apart(platform) -> None:

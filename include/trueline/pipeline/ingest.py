@@ -185,7 +185,7 @@ def _told(summary: IngestSummary) -> IngestSummary:
         )
         if load.drift:
             log.warning(
-                "%s has changed its shape; what is new stays in _extra: %s",
+                "%s has changed its shape; what may be kept of it is in _extra: %s",
                 load.file_name or load.table_name,
                 load.drift,
             )

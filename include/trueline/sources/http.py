@@ -58,6 +58,7 @@ class Refusal:
 Answer = TypeVar("Answer")
 # A platform's own reading of a refusal; None leaves it to the general rules.
 Explain = Callable[[Refusal, str], TruelineError | None]
+Check = Callable[[Any], object]
 
 
 class HttpClient:
@@ -114,13 +115,15 @@ class HttpClient:
         """
         self._send("GET", "/", time.monotonic() + READ_SECONDS).close()
 
-    def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+    def get_json(
+        self, path: str, params: Mapping[str, str] | None = None, *, check: Check | None = None
+    ) -> Any:
         """GET; see :meth:`_json` for errors."""
-        return self._json("GET", path, params=params)
+        return self._json("GET", path, params=params, check=check)
 
-    def post_json(self, path: str, body: Any) -> Any:
+    def post_json(self, path: str, body: Any, *, check: Check | None = None) -> Any:
         """POST of a JSON body; only for calls that read, because it may be repeated."""
-        return self._json("POST", path, body=body)
+        return self._json("POST", path, body=body, check=check)
 
     def post_form(self, path: str, form: Mapping[str, str]) -> Any:
         """POST of form fields; only for calls that may be repeated."""
@@ -138,21 +141,31 @@ class HttpClient:
                 self._refuse(response, path, method, deadline)
 
     def get_content(
-        self, path: str, params: Mapping[str, str], *, accept: str
-    ) -> tuple[Mapping[str, str], bytes]:
-        """GET of something that is not JSON: the headers, in any case of letters, and the body.
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read: Callable[[Mapping[str, str], bytes], Answer],
+        *,
+        accept: str,
+    ) -> Answer:
+        """GET of something that is not JSON.
+
+        Args:
+            read: Gets the headers, in any case of letters, and the body; a further try calls it
+                anew.
 
         Raises:
-            RetriableError, PermanentError, ConfigurationError: as for any call.
+            RetriableError, PermanentError, ConfigurationError: as for any call, and what ``read``
+                raises.
         """
 
-        def call(deadline: float) -> tuple[Mapping[str, str], bytes]:
+        def call(deadline: float) -> Answer:
             response = self._send("GET", path, deadline, params=params, headers={"Accept": accept})
             with response:
                 if response.status_code != 200:
                     self._refuse(response, path, "GET", deadline)
                 content = b"".join(self._chunks(response, path, "GET", deadline))
-                return response.headers, content
+                return read(response.headers, content)
 
         return self._retried(call)
 
@@ -207,8 +220,13 @@ class HttpClient:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         form: Mapping[str, str] | None = None,
+        check: Check | None = None,
     ) -> Any:
         """One call with retries; fractions come back as Decimal, whole numbers as int.
+
+        Args:
+            check: Raises what is wrong with an answer that is whole JSON; if that may pass, it is
+                another reason to try again.
 
         Raises:
             RetriableError: throttled, out of order, or the answer was cut off or no JSON.
@@ -222,7 +240,10 @@ class HttpClient:
                 if not 200 <= response.status_code < 300:
                     self._refuse(response, path, method, deadline)
                 content = b"".join(self._chunks(response, path, method, deadline))
-            return self._parse(content, self._where(method, path))
+            answer = self._parse(content, self._where(method, path))
+            if check:
+                check(answer)
+            return answer
 
         return self._retried(call)
 

@@ -81,6 +81,7 @@ class MetaAdsSettings(ReportSettings):
         repull_days: Meta credits a conversion for up to 28 days after the click.
         report_days: Days of one report; halved by itself where Meta finds it too much.
         report_minutes: A report that is not done by then is abandoned; Meta may take an hour.
+        compare_totals: A report whose rows add up to less than Meta's own total is not taken.
         action_types: Action types to store. ``lead`` is Meta's own sum of the others; all are
             stored, and the rulebook's goals decide which of them counts: never both.
     """
@@ -91,6 +92,7 @@ class MetaAdsSettings(ReportSettings):
     repull_days: int = Field(default=28, ge=0, le=90)
     report_days: int = Field(default=14, ge=1, le=92)
     report_minutes: int = Field(default=60, ge=1, le=240)
+    compare_totals: bool = True
     action_types: tuple[str, ...] = Field(
         default=(
             "lead",

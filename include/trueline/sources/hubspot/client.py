@@ -11,7 +11,7 @@ from trueline.connections import Connection
 from trueline.errors import PermanentError, RetriableError
 from trueline.progress import Progress
 from trueline.sources.collect import at
-from trueline.sources.http import HttpClient, Refusal
+from trueline.sources.http import Check, HttpClient, Refusal
 from trueline.sources.hubspot.constants import (
     DEFAULT_URL,
     HISTORY_PAGE,
@@ -61,7 +61,7 @@ class HubSpotClient:
     def property_types(self) -> dict[str, str]:
         """Every contact property of the portal, name to type (``string``, ``number`` ...)."""
         path = f"{self._properties}/contacts"
-        found = self._results(self._get(path, {}), path)
+        found = self._get(path, {})["results"]
         return {str(each.get("name")): str(each.get("type")) for each in found}
 
     def changed(
@@ -91,10 +91,10 @@ class HubSpotClient:
                 "limit": SEARCH_PAGE,
             }
             answer = self._post(path, body, is_search=True)
-            page = self._results(answer, path)
+            page = answer["results"]
             ids = [_id(item, path) for item in page]
             if ids != sorted(set(ids)) or (ids and ids[0] <= last):
-                raise PermanentError(
+                raise RetriableError(
                     "HubSpot's paging repeats itself or is out of order: rows would be lost or "
                     "never end.",
                     where=path,
@@ -103,14 +103,8 @@ class HubSpotClient:
             yield from page
             number, rows = number + 1, rows + len(page)
             self._progress.at(report=kind, page=number, rows=rows)
-            if not _more(answer, len(page)):
+            if not page or not _more(answer, len(page)):
                 return
-            if not page:
-                raise RetriableError(
-                    "HubSpot counts contacts or deals that it does not send: rows would be lost.",
-                    where=path,
-                    fix="Try again; if it stays so, report it to HubSpot.",
-                )
             last = ids[-1]
 
     def listed(
@@ -134,7 +128,7 @@ class HubSpotClient:
         report, rows = f"archived {kind}" if is_archived else kind, 0
         while True:
             answer = self._get(path, params)
-            page = self._results(answer, path)
+            page = answer["results"]
             yield from page
             rows += len(page)
             self._progress.at(report=report, page=len(seen) + 1, rows=rows)
@@ -142,7 +136,7 @@ class HubSpotClient:
             if not after:
                 return
             if after in seen:
-                raise PermanentError(
+                raise RetriableError(
                     "HubSpot's paging repeats a cursor: the rows would never end.",
                     where=path,
                     fix="Try again; if it stays so, report it to HubSpot.",
@@ -166,8 +160,7 @@ class HubSpotClient:
             "propertiesWithHistory": list(history),
         }
         answer = self._post(path, body)
-        found = self._results(answer, path)
-        return found, refuse_partial(answer, path)
+        return list(answer["results"]), refuse_partial(answer, path)
 
     def contacts_of_deals(self, deals: Sequence[str]) -> dict[str, list[str]]:
         """Deal id to its contacts' ids, lowest first; a deal without contacts is missing."""
@@ -176,7 +169,7 @@ class HubSpotClient:
         inputs = [{"id": deal} for deal in deals]
         while inputs:
             answer = self._post(path, {"inputs": inputs})
-            results = self._results(answer, path)
+            results = answer["results"]
             lonely = refuse_partial(answer, path)
             if lonely:
                 log.info("%s: %d deals have no contact", self._name, lonely)
@@ -195,26 +188,39 @@ class HubSpotClient:
             for deal, contacts in found.items()
         }
 
-    def _get(self, path: str, params: Mapping[str, str]) -> Any:
+    def _get(self, path: str, params: Mapping[str, str]) -> Mapping[str, Any]:
         self._pace.before_call()
-        return self._http.get_json(path, params)
+        found: Mapping[str, Any] = self._http.get_json(path, params, check=self._checked(path))
+        return found
 
-    def _post(self, path: str, body: Any, *, is_search: bool = False) -> Any:
+    def _post(self, path: str, body: Any, *, is_search: bool = False) -> Mapping[str, Any]:
         self._pace.before_call(is_search=is_search)
-        return self._http.post_json(path, body)
+        found: Mapping[str, Any] = self._http.post_json(path, body, check=self._checked(path))
+        return found
 
-    def _results(self, answer: Any, path: str) -> list[Object]:
-        found = at(answer, "results")
-        if isinstance(found, list) and all(isinstance(item, Mapping) for item in found):
-            return found
-        if at(answer, "status") == "error":
-            # An error inside a success.
-            raise self._http.error_for(Refusal(200, f"{self._name} {path}", answer, None))
-        raise RetriableError(
-            "HubSpot's answer has no results.",
-            where=path,
-            fix="Try again; if it stays so, check base_url of the connection.",
-        )
+    def _checked(self, path: str) -> Check:
+        """What makes an answer one: a list of results, and some of them where some are counted."""
+
+        def check(answer: Any) -> None:
+            found = at(answer, "results")
+            if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+                if at(answer, "status") == "error":
+                    # An error inside a success.
+                    raise self._http.error_for(Refusal(200, f"{self._name} {path}", answer, None))
+                raise RetriableError(
+                    "HubSpot's answer has no results.",
+                    where=path,
+                    fix="Try again; if it stays so, check base_url of the connection.",
+                )
+            total = at(answer, "total")
+            if not found and isinstance(total, int) and total > 0:
+                raise RetriableError(
+                    f"HubSpot counts {total:,} records and sends none of them.",
+                    where=path,
+                    fix="Try again; if it stays so, report it to HubSpot.",
+                )
+
+        return check
 
 
 def _more(answer: Any, rows: int) -> bool:

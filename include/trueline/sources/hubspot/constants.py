@@ -17,7 +17,7 @@ SEARCHES_PER_SECOND = 4
 CALLS_PER_TEN_SECONDS = 90
 DEAL_MODIFIED = "hs_lastmodifieddate"
 MERGED_IDS = "hs_merged_object_ids"
-# Sent whether asked for or not.
+# Sent whether asked for or not (CRM guides of contacts and deals).
 SENT_UNASKED = (
     "hs_object_id",
     "createdate",
@@ -26,6 +26,7 @@ SENT_UNASKED = (
     "firstname",
     "lastname",
 )
+DEAL_SENT_UNASKED = ("hs_object_id", "dealname", "pipeline")
 DEAL_PROPERTIES = (
     "dealstage",
     "amount",

@@ -19,6 +19,8 @@ LOCKED_SECONDS = 2.0
 MIGRATION_SECONDS = 3600.0
 _SCOPES = ("requiredGranularScopes", "requiredScopes", "missingScopes")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+# Categories that the same request would meet again; of others (INTERNAL_ERROR) nobody knows it.
+_ABOUT_THE_REQUEST = frozenset({"VALIDATION_ERROR", "OBJECT_NOT_FOUND", "CONFLICT", "BANNED"})
 _GONE = ("OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND")
 
 
@@ -35,13 +37,6 @@ def explain(refusal: Refusal, name: str) -> TruelineError | None:
         return _limited(refusal, body, told)
     if status in (423, 477):
         return _without_words(refusal, name)
-    if category == "INTERNAL_ERROR":
-        return RetriableError(
-            f"HubSpot is out of order ({told}).",
-            where=refusal.where,
-            fix="Try again later; give HubSpot's support the correlationId.",
-            retry_after_seconds=refusal.delay,
-        )
     if category == "EXPIRED_AUTHENTICATION":
         return ConfigurationError(
             f"HubSpot's access token has expired ({told}).",
@@ -66,6 +61,13 @@ def explain(refusal: Refusal, name: str) -> TruelineError | None:
         )
     if status in (404, 410):
         return _no_such_address(refusal, name, told)
+    if status < 300 and category not in _ABOUT_THE_REQUEST:
+        return RetriableError(
+            f"HubSpot is out of order, though it says OK ({told}).",
+            where=refusal.where,
+            fix="Try again later; if it stays so, give HubSpot's support the correlationId.",
+            retry_after_seconds=refusal.delay,
+        )
     if 400 <= status < 408 or status < 300:
         named = ", ".join(sorted(set(_names(body)))) or "nothing by name"
         return PermanentError(

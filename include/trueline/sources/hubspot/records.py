@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from trueline.sources.collect import cell, needed
@@ -83,6 +83,15 @@ def lead_extra(contact: Object, names: HubSpotProperties) -> dict[str, Any]:
             f"{entry.get('timestamp')} {entry.get('value')}" for entry in reversed(history)
         )
     return extra
+
+
+def unasked(found: Iterable[Object], known: Container[str]) -> list[str]:
+    """Names of properties that nobody asked for.
+
+    Their values are not kept: a property about a person may say anything of that person.
+    """
+    names = {name for each in found for name in each.get("properties") or {}}
+    return sorted(name for name in names if name not in known)
 
 
 def merged_ids(contact: Object, names: HubSpotProperties) -> list[str]:

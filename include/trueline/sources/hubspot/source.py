@@ -22,6 +22,7 @@ from trueline.sources.hubspot.constants import (
     CRM,
     DEAL_MODIFIED,
     DEAL_PROPERTIES,
+    DEAL_SENT_UNASKED,
     HISTORY_PAGE,
     READ_INPUTS,
     SENT_UNASKED,
@@ -52,7 +53,6 @@ class HubSpotSource:
         self._settings, self._now = settings, now
         self._zone = ZoneInfo(time_zone)
         self._names = settings.properties
-        self._known_properties = {*settings.properties.model_dump().values(), *SENT_UNASKED}
         self._client = HubSpotClient(settings, connection, progress=Progress(name))
 
     def pull(self, window: Window) -> Iterator[Batch]:
@@ -175,14 +175,8 @@ class HubSpotSource:
             survivor = found.records[-1].values
             for merged_id in records.merged_ids(contact, self._names):
                 found.add(contact, partial(records.merged_lead, merged_id, survivor))
-        unasked = {
-            name
-            for contact in contacts
-            for name in (contact.get("properties") or {})
-            if name not in self._known_properties
-        }
-        # Only their names: what is in them nobody knows, it may be personal.
-        return Batch("crm_leads", found.records, found.errors, drift=sorted(unasked))
+        unasked = records.unasked(contacts, {*self._names.model_dump().values(), *SENT_UNASKED})
+        return Batch("crm_leads", found.records, found.errors, drift=unasked)
 
     def _add_lead(self, found: Collected, contact: Object) -> None:
         found.add(
@@ -262,7 +256,8 @@ class HubSpotSource:
                 if len(found.records) > good:
                     for row in records.merged_deals(deal, found.records[-1].values):
                         found.add(deal, partial(dict, row))
-            yield Batch("crm_deals", found.records, found.errors)
+            unasked = records.unasked(deals, {*DEAL_PROPERTIES, *DEAL_SENT_UNASKED})
+            yield Batch("crm_deals", found.records, found.errors, drift=unasked)
 
 
 def _archived_within(found: Object, first: datetime, before: datetime) -> bool:

@@ -17,7 +17,7 @@ from trueline.sources.collect import Collected
 from trueline.sources.meta_ads import records
 from trueline.sources.meta_ads.client import MetaAdsClient
 from trueline.sources.meta_ads.constants import METRICS, PLATFORM
-from trueline.sources.meta_ads.errors import TooMuchDataError
+from trueline.sources.meta_ads.errors import TooMuchDataError, field_is_gone
 from trueline.sources.meta_ads.reports import Reports
 from trueline.sources.settings import MetaAdsSettings
 from trueline.sources.values import BadValue, numeric
@@ -136,11 +136,7 @@ class AccountPull:
             # A metric alone may be missing where it is zero: beside a new name it was renamed.
             gone += [name for name in METRICS if not _in_any(rows, name)]
         if gone:
-            raise PermanentError(
-                f"Meta's report no longer has {', '.join(gone)}.",
-                where=f"{self._where()}, {window}",
-                fix="Set api_version of the source back to the default, or update trueline.",
-            )
+            raise field_is_gone(gone, f"{self._where()}, {window}")
 
     def _parts(self, rows: Sequence[Any], window: Window) -> Iterator[Batch]:
         met: dict[tuple[str, date], Any] = {}

@@ -19,6 +19,7 @@ from trueline.sources.meta_ads.constants import (
     FILTERING,
     PAGE_SIZE,
     RUN_FIELDS,
+    SUMMED,
     WINDOWS,
 )
 from trueline.sources.meta_ads.errors import (
@@ -35,6 +36,8 @@ from trueline.windows import Window
 
 # Beyond those of the HTTP client, for what may come with HTTP 200 or after a longer pause.
 TRIES = 3
+# Asked for twice: a run tells only totals that it was started with.
+TOTALS = {"summary": ",".join(SUMMED)}
 PAUSE_SECONDS = 1.0
 
 
@@ -56,10 +59,15 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, and the cursor of the next page if there is one."""
+    """Rows, and the cursor of the next page if there is one.
+
+    Attributes:
+        totals: Meta's own totals of the whole report, where it tells them.
+    """
 
     rows: Sequence[Any]
     after: str | None
+    totals: Mapping[str, Any] | None = None
 
 
 class MetaAdsClient:
@@ -91,7 +99,7 @@ class MetaAdsClient:
             # There is nothing to halve about one object, and the next try mostly passes.
             raise RetriableError(error.what, where=error.where, fix="Try again.") from None
 
-    def start(self, account: str, window: Window) -> str:
+    def start(self, account: str, window: Window, *, with_totals: bool = False) -> str:
         """Start a report, a row per campaign and day; returns the run's id."""
         form = {
             "level": "campaign",
@@ -100,6 +108,7 @@ class MetaAdsClient:
             "fields": ",".join(FIELDS),
             "filtering": json.dumps(FILTERING),
             "action_attribution_windows": json.dumps(WINDOWS),
+            **(TOTALS if with_totals else {}),
         }
         path = f"{self._version}/act_{account}/insights"
         answer = self._call(account, path, lambda: self._http.post_form(path, form))
@@ -123,14 +132,17 @@ class MetaAdsClient:
             whole(answer.get("error_subcode")),
         )
 
-    def page(self, account: str, run: str, after: str | None) -> Page:
+    def page(self, account: str, run: str, after: str | None, *, with_totals: bool = False) -> Page:
         """One page of a finished report.
 
         Raises:
+            NoTotalsError: Meta does not tell this report's totals.
             RetriableError: there is a next page, but no way to it.
         """
         path = f"{run}/insights"
         params = {"limit": str(PAGE_SIZE), **({"after": after} if after else {})}
+        if with_totals:
+            params |= TOTALS
         answer = self._get(account, path, params)
         rows = answer.get("data")
         if not isinstance(rows, list):
@@ -139,9 +151,11 @@ class MetaAdsClient:
                 where=path,
                 fix="Try again; if it stays so, check base_url of the connection.",
             )
+        told = answer.get("summary")
+        totals = told if isinstance(told, Mapping) else None
         # ``next`` is only a sign: the address itself carries the token.
         if not at(answer, "paging.next"):
-            return Page(rows, None)
+            return Page(rows, None, totals)
         cursor = at(answer, "paging.cursors.after")
         if not isinstance(cursor, str) or not cursor:
             raise RetriableError(
@@ -149,7 +163,7 @@ class MetaAdsClient:
                 where=path,
                 fix="Try again; if it stays so, report it to Meta.",
             )
-        return Page(rows, cursor)
+        return Page(rows, cursor, totals)
 
     def closed_for(self, account: str) -> float:
         """Seconds for which Meta wants no call for the account."""

@@ -13,6 +13,9 @@ PAGE_SIZE = 500
 WINDOWS = ("1d_click", "7d_click", "28d_click", "1d_view")
 VIEW_WINDOW = "1d_view"
 METRICS = ("spend", "impressions", "clicks")
+# Meta's own totals of a report, beside which its rows are laid.
+MONEY = "spend"
+SUMMED = ("impressions", MONEY)
 # Lists of counts and the lists with their values; ``conversions`` tells further types.
 ACTION_LISTS = (("actions", "action_values"), ("conversions", "conversion_values"))
 FIELDS = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from trueline.errors import ConfigurationError, PermanentError, RetriableError, TruelineError
@@ -42,6 +43,7 @@ TIMED_OUT = frozenset({(100, 1504018), (2, 1504038), (2, 1504044)})
 ASKS_FOR_LESS = "reduce the amount of data"
 #: Code 100 without a subcode is anything; of the words only these are taken.
 LACKS_PERMISSION = "missing permission"
+NOT_STARTED_WITH = "there while creating the report run"
 
 TOKEN_STATES = {
     458: "has lost its app: somebody removed the app's access",
@@ -64,6 +66,10 @@ class NotThereError(ConfigurationError):
 
 class LostRunError(RetriableError):
     """A report that failed or cannot be read; a new one may do better."""
+
+
+class NoTotalsError(LostRunError):
+    """Meta says that the report was started without what is asked of it."""
 
 
 class StuckRunError(RetriableError):
@@ -96,6 +102,12 @@ def explain(refusal: Refusal, connection: str) -> TruelineError | None:
         return found
     if code == 100 and LACKS_PERMISSION in told:
         return _denied(_said(code, subcode), refusal.where, connection)
+    if code == 100 and NOT_STARTED_WITH in told:
+        return NoTotalsError(
+            f"Meta has forgotten what the report was started with ({_said(code, subcode)}).",
+            where=refusal.where,
+            fix="Try again; Meta is known to say so now and then.",
+        )
     if at(error, "is_transient") is True:
         return _out_of_order(_said(code, subcode), refusal.where, refusal.delay)
     if refusal.status >= 500 or refusal.status in (401, 403, 404, 410, 429):
@@ -162,6 +174,15 @@ def by_code(
             retry_after_seconds=max(delay or 0.0, BLOCKED_SECONDS),
         )
     return _out_of_order(said, where, delay) if code in TRANSIENT else None
+
+
+def field_is_gone(names: Sequence[str], where: str) -> PermanentError:
+    """A field that the numbers rest on is in no row."""
+    return PermanentError(
+        f"Meta's report no longer has {', '.join(names)}.",
+        where=where,
+        fix="Set api_version of the source back to the default, or update trueline.",
+    )
 
 
 def whole(value: Any) -> int | None:

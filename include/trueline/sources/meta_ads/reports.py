@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-from trueline.errors import PermanentError, TruelineError
+from trueline.errors import TruelineError
 from trueline.progress import Progress
 from trueline.sources.meta_ads.client import MetaAdsClient, RunState
-from trueline.sources.meta_ads.errors import LostRunError, NotThereError, StuckRunError
+from trueline.sources.meta_ads.errors import (
+    LostRunError,
+    NoTotalsError,
+    NotThereError,
+    StuckRunError,
+    field_is_gone,
+)
+from trueline.sources.meta_ads.totals import absent, shortfall
 from trueline.windows import Window
 
 log = logging.getLogger(__name__)
@@ -25,6 +32,7 @@ class Reports:
 
     Args:
         minutes: A run that is not done by then is abandoned.
+        with_totals: Meta's own totals are asked for; rows that add up to less are not taken.
     """
 
     def __init__(
@@ -33,9 +41,11 @@ class Reports:
         progress: Progress,
         *,
         minutes: int,
+        with_totals: bool,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
+        self._with_totals = with_totals
         self._client, self._progress, self._minutes = client, progress, minutes
         self._sleep, self._clock = sleep, clock
 
@@ -45,10 +55,12 @@ class Reports:
         Raises:
             TooMuchDataError: a shorter window may pass.
             StuckRunError: a run does not end.
-            RetriableError, PermanentError, ConfigurationError: as for any call.
+            PermanentError: a field is gone, or as for any call.
+            RetriableError: of every run some rows are missing, or as for any call.
+            ConfigurationError: as for any call.
         """
         for run_number in range(1, RUNS + 1):
-            run = self._client.start(account, window)
+            run = self._client.start(account, window, with_totals=self._with_totals)
             try:
                 self._wait(account, run, window)
                 return self._rows(account, run, window)
@@ -56,6 +68,8 @@ class Reports:
                 # A run that is not there is no wrong account: it was when the run was started.
                 if run_number == RUNS:
                     raise _lost(account, run, window, error) from None
+                if isinstance(error, NoTotalsError):
+                    self._with_totals = False
                 log.warning("account %s, %s: %s A new report is run.", account, window, error.what)
                 self._sleep(2.0**run_number)
         raise AssertionError("the last run returns or raises")
@@ -83,33 +97,50 @@ class Reports:
             pause = min(pause * 2, LONGEST_POLL_SECONDS)
 
     def _rows(self, account: str, run: str, window: Window) -> list[Any]:
+        where = f"account {account}: report {run}"
         rows: list[Any] = []
-        last_page: Sequence[Any] = ()
+        totals: Mapping[str, Any] = {}
         after: str | None = None
-        seen: set[str] = set()
+        cursors: set[str] = set()
+        pages: list[Sequence[Any]] = []
         for number in count(1):
-            page = self._client.page(account, run, after)
-            if page.rows and page.rows == last_page:
-                # Perhaps in place of another one, which would be lost without a word.
-                raise LostRunError(
-                    "Meta sent a page of the report twice.",
-                    where=f"account {account}: report {run}",
-                    fix="Try again; nothing of this account was loaded.",
-                )
-            last_page = page.rows
+            is_first = after is None
+            page = self._client.page(
+                account, run, after, with_totals=is_first and self._with_totals
+            )
+            if page.rows and page.rows in pages:
+                raise _not_whole("a page came a second time, perhaps in place of another", where)
+            pages.append(page.rows)
             rows += page.rows
+            if is_first:
+                totals = page.totals or {}
             self._progress.at(account=account, report=str(window), page=number, rows=len(rows))
             after = page.after
             if after is None:
-                return rows
-            if after in seen:
-                raise PermanentError(
-                    "Meta's paging repeats a cursor: the rows would never end.",
-                    where=f"account {account}: report {run}",
-                    fix="Ask for a shorter window; if it stays so, report it to Meta.",
-                )
-            seen.add(after)
-        raise AssertionError("the last page returns")
+                break
+            if after in cursors:
+                raise _not_whole("its paging repeats a cursor, and would never end", where)
+            cursors.add(after)
+        gone = absent(rows, totals)
+        if gone:
+            raise field_is_gone(gone, where)
+        missing = shortfall(rows, totals)
+        if missing:
+            raise _not_whole(
+                f"{missing} that Meta tells as its total",
+                where,
+                "compare the days with Ads Manager; where the rows are right, set compare_totals "
+                "of the source to false",
+            )
+        return rows
+
+
+def _not_whole(how: str, where: str, then: str = "report it to Meta") -> LostRunError:
+    return LostRunError(
+        f"Meta's report is not whole: {how}.",
+        where=where,
+        fix=f"Try again later; if it stays so, {then}.",
+    )
 
 
 def _failed(run: str, state: RunState) -> LostRunError:
@@ -122,9 +153,11 @@ def _failed(run: str, state: RunState) -> LostRunError:
 
 
 def _lost(account: str, run: str, window: Window, error: TruelineError) -> LostRunError:
-    what = error.what if isinstance(error, LostRunError) else "Meta has lost the report."
+    is_told = isinstance(error, LostRunError)
     return LostRunError(
-        f"{what} {RUNS} reports were run.",
+        f"{error.what if is_told else 'Meta has lost the report.'} {RUNS} reports were run.",
         where=f"account {account}, {window}: report {run}",
-        fix="Try again later; if it stays so, lower report_days of the source.",
+        fix=error.fix
+        if is_told
+        else "Try again later; if it stays so, lower report_days of the source.",
     )

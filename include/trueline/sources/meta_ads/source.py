@@ -49,6 +49,7 @@ class MetaAdsSource:
             self._client,
             Progress(name, clock=clock),
             minutes=settings.report_minutes,
+            with_totals=settings.compare_totals,
             sleep=sleep,
             clock=clock,
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trueline.connections import Connection
-from trueline.errors import PermanentError, RetriableError, TruelineError
+from trueline.errors import RetriableError, TruelineError
 from trueline.progress import Progress
 from trueline.sources.collect import at
 from trueline.sources.http import HttpClient
@@ -163,11 +163,11 @@ class SalesforceClient:
     def _results(self, job: str, query: Query, expected: int | None) -> Iterator[Page]:
         path = f"{self._jobs}/{job}/results"
         params = {"maxRecords": str(constants.PAGE_RECORDS)}
+        begun_with: set[str | None] = set()
         seen: set[str] = set()
-        begun_with: set[tuple[str, ...]] = set()
         rows = 0
-        while True:
-            headers, content = self._http.get_content(path, params, accept="text/csv")
+
+        def read(headers: Mapping[str, str], content: bytes) -> tuple[Page, str]:
             page = parse(
                 content,
                 query.columns,
@@ -175,24 +175,26 @@ class SalesforceClient:
                 headers.get("Sforce-NumberOfRecords"),
                 where=self._where(path),
             )
+            if page.rows and page.rows[0].get("Id") in begun_with:
+                # Its rows may even be as many as counted: those of another page are missing.
+                raise RetriableError(
+                    f"Salesforce sent a page of {query.sobject} twice, perhaps in place of another.",
+                    where=self._where(path),
+                    fix="Try again; if it stays so, report it to Salesforce.",
+                )
+            return page, headers.get("Sforce-Locator", "null")
+
+        while True:
+            page, locator = self._http.get_content(path, params, read, accept="text/csv")
             rows += len(page.rows)
             self._progress.at(report=query.sobject, page=len(seen) + 1, rows=rows)
             if page.rows:
-                first = tuple(str(cell) for cell in page.rows[0].values())
-                if first in begun_with:
-                    # The counts would still fit: the rows of another page are missing.
-                    raise RetriableError(
-                        f"Salesforce sent a page of {query.sobject} twice.",
-                        where=self._where(path),
-                        fix="Try again; nothing of this pull was loaded.",
-                    )
-                begun_with.add(first)
+                begun_with |= {page.rows[0].get("Id")} - {None}
                 yield page
-            locator = headers.get("Sforce-Locator", "null")
             if locator in ("null", ""):
                 break
             if locator in seen:
-                raise PermanentError(
+                raise RetriableError(
                     "Salesforce's paging repeats a locator: the rows would never end.",
                     where=self._where(path),
                     fix="Try again; if it stays so, report it to Salesforce.",
