@@ -101,6 +101,8 @@ SAME = Loads()
 HELD = Loads(same=False, held=True)
 EVER: Rule = {"times": None}
 OTHER_ROWS = Loads(same=False)
+#: Strikes at most where every page of every report is struck.
+LONG = 60
 BROKEN = Raises((RetriableError, PermanentError))
 
 
@@ -140,7 +142,10 @@ def _all(source: str) -> Iterator[Case]:
 
 def _case(source: str, name: str, outcome: Loads | Raises, more: Rule) -> Case:
     rule = {**ROWS[source], "kind": name.split(" ")[0], **more}
-    return Case(source, name, ({key: each for key, each in rule.items() if each != ""},), outcome)
+    rules: list[Rule] = [{key: each for key, each in rule.items() if each != ""}]
+    if name.endswith(" without a total"):
+        rules.insert(0, {**ROWS[source], **EVER, "kind": "uncounted"})
+    return Case(source, name, tuple(rules), outcome)
 
 
 #: What one platform alone has, or answers otherwise.
@@ -181,14 +186,26 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
         _set_aside(("cost_micros", "bad_number")),
         {"change": "text", "rows": 1},
     ),
+    # A page may stand for another one, and rows be fewer than Meta's total: a new report is run.
     ("meta_ads", "duplicate_page"): (SAME, {}),
-    # The page may stand for another one: a new report is run.
     ("meta_ads", "duplicate_page with its own cursor"): (SAME, {"keep_cursor": True}),
-    ("meta_ads", "repeat_cursor"): (BROKEN, EVER),
-    # Meta counts nothing: only the pull before tells that something is missing.
-    ("meta_ads", "missing_last_page"): (HELD, {"after": 2}),
-    ("meta_ads", "partial"): (HELD, EVER),
-    ("meta_ads", "empty"): (HELD, EVER),
+    ("meta_ads", "duplicate_page with its own cursor for ever"): (
+        Raises(RetriableError, "second time", most_strikes=LONG),
+        {**EVER, "keep_cursor": True},
+    ),
+    ("meta_ads", "repeat_cursor"): (Raises(RetriableError, "repeats a cursor"), EVER),
+    ("meta_ads", "missing_last_page"): (SAME, {"after": 2}),
+    ("meta_ads", "missing_last_page for ever"): (
+        Raises(RetriableError, "adds up to", most_strikes=LONG),
+        EVER,
+    ),
+    ("meta_ads", "partial"): (Raises(RetriableError, "adds up to", most_strikes=LONG), EVER),
+    ("meta_ads", "empty"): (Raises(RetriableError, "adds up to 0", most_strikes=LONG), EVER),
+    # Where Meta tells no total, only the pull before tells that something is missing.
+    ("meta_ads", "missing_last_page without a total"): (HELD, {"after": 2}),
+    ("meta_ads", "partial without a total"): (HELD, EVER),
+    ("meta_ads", "empty without a total"): (HELD, EVER),
+    ("meta_ads", "uncounted"): (SAME, EVER),
     ("hubspot", "throttle"): (Loads(waited=2), {}),
     ("hubspot", "throttle without a time"): (Loads(waited=10), {"seconds": None}),
     ("hubspot", "throttle for long"): (
@@ -210,9 +227,10 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
     # The search counts what it found: a page that is too short is not the last.
     ("hubspot", "missing_last_page"): (SAME, {}),
     ("hubspot", "partial"): (SAME, {}),
-    ("hubspot", "empty"): (BROKEN, EVER),
-    # Found after the call: the orchestrator tries again.
-    ("hubspot", "error_in_200"): (Raises(RetriableError, "out of order"), {}),
+    ("hubspot", "empty"): (SAME, {}),
+    ("hubspot", "empty for ever"): (Raises(RetriableError, "sends none of them"), EVER),
+    ("hubspot", "error_in_200 for ever"): (Raises(RetriableError, "though it says OK"), EVER),
+    ("hubspot", "uncounted"): (SAME, EVER),
     # Salesforce tells no delay: the limit counts over a day.
     ("salesforce", "throttle"): (Raises(RetriableError, "24 hours", delay=3600), EVER),
     ("salesforce", "500_after_commit of a job"): (SAME, {"method": "POST", "path": "/query$"}),
@@ -220,17 +238,24 @@ OWN: dict[tuple[str, str], tuple[Loads | Raises, Rule]] = {
         _set_aside(("deal_amount", "bad_number")),
         {"change": "text", "field": "Amount", "rows": 1},
     ),
-    ("salesforce", "duplicate_page"): (BROKEN, {}),
-    ("salesforce", "duplicate_page with its own cursor"): (BROKEN, {"keep_cursor": True}),
-    ("salesforce", "repeat_cursor"): (BROKEN, EVER),
+    ("salesforce", "duplicate_page"): (SAME, {}),
+    ("salesforce", "duplicate_page with its own cursor"): (SAME, {"keep_cursor": True}),
+    ("salesforce", "duplicate_page with its own cursor for ever"): (
+        Raises(RetriableError, "twice"),
+        {**EVER, "keep_cursor": True},
+    ),
+    ("salesforce", "repeat_cursor"): (Raises(RetriableError, "repeats|twice"), EVER),
     # A query job counts its rows, and every page its own.
-    ("salesforce", "missing_last_page"): (BROKEN, {}),
-    # A page is read as a whole, after the call: the orchestrator tries again.
-    ("salesforce", "json_cut"): (Raises(RetriableError, "no whole CSV|different lengths"), {}),
-    ("salesforce", "html"): (Raises(RetriableError, "web page"), {}),
-    ("salesforce", "error_in_200"): (Raises(RetriableError), {}),
-    ("salesforce", "partial"): (Raises(RetriableError, "instead of"), {}),
-    ("salesforce", "empty"): (Raises(RetriableError, "instead of"), {}),
+    ("salesforce", "missing_last_page"): (Raises(RetriableError, "counted"), {}),
+    ("salesforce", "json_cut for ever"): (
+        Raises(RetriableError, "no whole CSV|different lengths"),
+        EVER,
+    ),
+    ("salesforce", "partial"): (SAME, {}),
+    ("salesforce", "partial for ever"): (Raises(RetriableError, "instead of"), EVER),
+    ("salesforce", "empty"): (SAME, {}),
+    ("salesforce", "empty for ever"): (Raises(RetriableError, "instead of"), EVER),
+    ("salesforce", "uncounted"): (SAME, EVER),
 }
 #: What the one client of all sources does the same way for each: tried on one of them every time,
 #: on the others in long runs.

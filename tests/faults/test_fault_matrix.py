@@ -116,7 +116,7 @@ def test_each_fault_has_one_outcome(
     # A rule that struck often enough is gone; the others tell how often they did.
     left = server.faults.as_list()
     struck = sum(each["struck"] for each in left)
-    assert struck or len(left) < len(case.rules), "the fault met no request"
+    assert all(each["struck"] for each in left), "the fault met no request"
     told = caplog.text + str(error or "")
     assert "sandbox-token" not in told
     assert "access_token=" not in told

@@ -176,7 +176,7 @@ def test_a_claim_that_cannot_be_used_is_kept_apart(platform, more, column, reaso
 def test_a_page_that_comes_twice_may_stand_for_a_lost_one(platform) -> None:
     first, second = [row(), row(campaign="13")], [row(campaign="14")]
     pages = {"": page(first, "A"), "A": page(first, "B"), "B": page(second)}
-    told = "sent a page of the report twice. 3 reports were run"
+    told = "a page came a second time, perhaps in place of another. 3 reports were run"
     with pytest.raises(RetriableError, match=told):
         pull(platform(Graph(pages=pages)))
 

@@ -214,6 +214,26 @@ def test_a_report_read_too_early_or_gone_is_refused(sandbox: Sandbox) -> None:
     assert (gone.value.api_error_code(), gone.value.api_error_subcode()) == (100, 33)
 
 
+def test_totals_are_told_at_once_or_if_the_report_was_started_with_them(sandbox: Sandbox) -> None:
+    account = AdAccount(f"act_{META_ACCOUNT}", api=sandbox.sdk())
+    fields, asked = ["impressions", "spend"], {**_params(), "default_summary": True, "limit": 40}
+    cursor = account.get_insights(fields=fields, params=asked)
+    told = json.loads(cursor.summary().removeprefix("<Summary> "))
+    rows = [row.export_all_data() for row in cursor]
+    assert len(rows) > 40, "totals are of all pages"
+    for name in fields:
+        assert Decimal(told[name]) == sum(Decimal(row[name]) for row in rows)
+    asked = {**_params(), "summary": ["impressions"]}
+    run = account.get_insights(is_async=True, fields=fields, params=asked)
+    while run["async_status"] != "Job Completed" if "async_status" in run else True:
+        run = run.api_get()
+    with pytest.raises(FacebookRequestError) as refused:
+        run.get_insights(params={"summary": ["spend"]})
+    assert refused.value.api_error_code() == 100
+    assert refused.value.api_error_message().endswith("All available values are: impressions")
+    assert len(run.get_insights(params={"summary": ["impressions"]}))
+
+
 @pytest.mark.parametrize("kind", ["form", "json", "address"])
 def test_a_report_is_started_by_form_json_or_address(sandbox: Sandbox, kind: str) -> None:
     params = {**_params(), "fields": ["spend"]}

@@ -112,7 +112,7 @@ class Reports:
                 raise _not_whole("a page came a second time, perhaps in place of another", where)
             pages.append(page.rows)
             rows += page.rows
-            if is_first:
+            if is_first and self._with_totals:
                 totals = page.totals or {}
             self._progress.at(account=account, report=str(window), page=number, rows=len(rows))
             after = page.after

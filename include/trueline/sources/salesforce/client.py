@@ -178,7 +178,7 @@ class SalesforceClient:
             if page.rows and page.rows[0].get("Id") in begun_with:
                 # Its rows may even be as many as counted: those of another page are missing.
                 raise RetriableError(
-                    f"Salesforce sent a page of {query.sobject} twice, perhaps in place of another.",
+                    f"Salesforce sent a page of {query.sobject} twice, maybe in place of another.",
                     where=self._where(path),
                     fix="Try again; if it stays so, report it to Salesforce.",
                 )
