@@ -6,7 +6,7 @@ import inspect
 import pkgutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -55,12 +55,16 @@ class Rig:
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         """Rows of the warehouse; none where nothing was ever loaded."""
+        return self.queries([text])[0]
+
+    def queries(self, texts: Sequence[str]) -> list[list[tuple[Any, ...]]]:
+        """Rows of several questions; opening the file is what takes time."""
         path = self.profile.data_folder / "warehouse.duckdb"
         if not path.exists():
-            return []
+            return [[] for _ in texts]
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(text).fetchall()
+            return [connection.execute(text).fetchall() for text in texts]
 
     def raw(self) -> dict[str, list[tuple[Any, ...]]]:
         """What raw says, load by load forgotten: rows without provenance, sorted."""

@@ -39,28 +39,20 @@ class Warehouse:
     def rows_of(self, load_ids: set[str]) -> Rows:
         """What these loads say, without their provenance."""
         ids = ", ".join(f"'{each}'" for each in sorted(load_ids)) or "''"
-        return {
-            table: sorted(
-                self.rig.query(
-                    f"select * exclude ({', '.join(PROVENANCE)}) from raw.{table} "
-                    f"where load_id in ({ids})"
-                ),
-                key=repr,
-            )
-            for table in RAW
-        }
+        found = self.rig.queries(
+            [
+                f"select * exclude ({', '.join(PROVENANCE)}) from raw.{table} "
+                f"where load_id in ({ids})"
+                for table in RAW
+            ]
+        )
+        return {table: sorted(rows, key=repr) for table, rows in zip(RAW, found, strict=True)}
 
     def counts(self) -> dict[str, int]:
         """Rows of everything that a pull can write to."""
-        return {
-            table: self.rig.query(f"select count(*) from {table}")[0][0]
-            for table in (
-                *(f"raw.{table}" for table in RAW),
-                "raw.loads",
-                "raw.load_coverage",
-                "raw.quarantine",
-            )
-        }
+        tables = [f"raw.{table}" for table in (*RAW, "loads", "load_coverage", "quarantine")]
+        found = self.rig.queries([f"select count(*) from {table}" for table in tables])
+        return {table: rows[0][0] for table, rows in zip(tables, found, strict=True)}
 
 
 @pytest.fixture(scope="module")

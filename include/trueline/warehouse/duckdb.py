@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -137,22 +138,25 @@ class DuckDBWarehouse(DuckDBConnection):
                 warehouse.raw.close()
 
     def ensure_tables(self, tables: Iterable[Table]) -> None:
-        for table in tables:
-            if table.kind != "table":
-                continue
+        stored = [table for table in tables if table.kind == "table"]
+        for table in stored:
             connection = self.home_of(table.layer)
             connection.execute(f"create schema if not exists {table.layer}")
             connection.execute(create_table_sql(table, "duckdb"))
-            self._add_missing_columns(table, connection)
+        # Asked once for each file: it takes as long as asking for one table.
+        present: dict[str, dict[str, str]] = defaultdict(dict)
+        for layer in {self.home_of(table.layer): table.layer for table in stored}.values():
+            columns = self.home_of(layer).execute(
+                "select table_schema || '.' || table_name, column_name, data_type "
+                "from information_schema.columns"
+            )
+            for key, name, kind in columns.fetchall():
+                present[key][name] = kind
+        for table in stored:
+            self._add_missing_columns(table, present[table.key])
 
-    def _add_missing_columns(self, table: Table, connection: duckdb.DuckDBPyConnection) -> None:
-        present = dict(
-            connection.execute(
-                "select column_name, data_type from information_schema.columns "
-                "where table_schema = ? and table_name = ?",
-                [table.layer, table.name],
-            ).fetchall()
-        )
+    def _add_missing_columns(self, table: Table, present: Mapping[str, str]) -> None:
+        connection = self.home_of(table.layer)
         for column in table.columns:
             expected = DUCKDB_TYPES[column.type].replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
             found = present.get(column.name)
