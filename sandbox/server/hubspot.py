@@ -230,7 +230,7 @@ class HubSpot:
 
 
 def _granted(request: Request, kind: str) -> None:
-    if request.bearer() != TOKEN and kind == "deals":
+    if request.bearer() == TOKEN_WITHOUT_DEALS and kind == "deals":
         raise refuse(
             "This app hasn't been granted all required scopes to make this call. Read more about "
             "required scopes here: https://developers.hubspot.com/scopes.",

@@ -24,6 +24,7 @@ from trueline.paths import home
 from trueline.pipeline.ingest import IngestSummary
 from trueline.settings.profile import Profile, load_profile
 from trueline.sources import http
+from trueline.sources.salesforce import constants as salesforce_constants
 from trueline.sources.settings import SalesforceSettings
 from trueline.windows import Window
 
@@ -132,6 +133,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             if name in defaults:
                 monkeypatch.setitem(defaults, name, put)
     monkeypatch.setattr(http, "READ_SECONDS", 2.0)
+    monkeypatch.setattr(salesforce_constants, "FIRST_POLL_SECONDS", 0.01)
     return noted
 
 

@@ -129,6 +129,7 @@ def _all(source: str) -> Iterator[Case]:
         ("slow", SAME, {"seconds": 0.5}),
         ("bom", SAME, EVER),
         ("error_in_200", SAME, {}),
+        ("expired_token", Raises(ConfigurationError, f"trueline_{source}", most_strikes=3), EVER),
         ("revoked", Raises(ConfigurationError, f"trueline_{source}", most_strikes=3), EVER),
         ("sunset", Raises(ConfigurationError, "api_version", most_strikes=3), EVER),
         ("drift added", Loads(same=False, drift=("brand_new_field",)), EVER),

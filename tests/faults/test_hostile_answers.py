@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.server.app import SandboxServer
-from tests.faults.conftest import LAST_DAY, Rig, profile_in
+from tests.faults.conftest import APIS, LAST_DAY, Rig, profile_in
 from trueline.errors import RetriableError
 from trueline.windows import Window
 
@@ -25,6 +25,10 @@ UNCOUNTED = {**META, "kind": "uncounted"}
 GOOGLE = {"platform": "google-ads", "body": "metrics.cost_micros"}
 CLAIMS = {"platform": "google-ads", "body": "conversions_by_conversion_date"}
 HUBSPOT = {"platform": "hubspot", "path": "contacts/batch/read$"}
+DEALS = {"platform": "hubspot", "path": "deals/search$"}
+ACTIONS = {"platform": "google-ads", "body": "FROM conversion_action"}
+CUSTOMER = {"platform": "google-ads", "body": "FROM customer"}
+SALESFORCE = {"platform": "salesforce", "path": "/results$"}
 
 
 @dataclass
@@ -57,11 +61,11 @@ def rigs(server: SandboxServer, tmp_path_factory: pytest.TempPathFactory) -> dic
             server,
             profile_in(
                 tmp_path_factory.mktemp(source) / "data",
-                **({source: {"smallest_share": Decimal(0)}} if source != "hubspot" else {}),
+                **({source: {"smallest_share": Decimal(0)}} if source.endswith("ads") else {}),
             ),
             [],
         )
-        for source in ("google_ads", "meta_ads", "hubspot")
+        for source in APIS
     }
 
 
@@ -149,16 +153,72 @@ def test_65_campaigns_are_told_apart_by_id_whatever_their_names(pull: Any) -> No
     assert found.one("ad_delivery", "count(distinct campaign_name)") == 1
 
 
-def test_70_an_unknown_word_is_kept_as_it_is(pull: Any) -> None:
-    rule = {**HUBSPOT, "kind": "unknown_enum", "field": "properties.hs_analytics_source"}
-    found = pull("hubspot", {**rule, "to": "SMOKE_SIGNALS"})
-    assert found.ask("crm_leads", "count(*)", "and crm_source = 'SMOKE_SIGNALS'")[0][0] > 10
+UNKNOWN_WORDS: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("google_ads", ACTIONS, "conversionAction.status", "conversion_actions", "action_status"),
+    ("google_ads", ACTIONS, "conversionAction.category", "conversion_actions", "category"),
+    ("google_ads", CUSTOMER, "customer.status", "ad_accounts", "account_status"),
+    ("hubspot", HUBSPOT, "properties.hs_analytics_source", "crm_leads", "crm_source"),
+    ("hubspot", DEALS, "properties.dealstage", "crm_deals", "deal_stage"),
+    ("salesforce", SALESFORCE, "Status", "crm_stages", "stage"),
+    ("salesforce", SALESFORCE, "StageName", "crm_deals", "deal_stage"),
+    ("salesforce", SALESFORCE, "LeadSource", "crm_leads", "crm_source"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "where", "name", "table", "column"),
+    UNKNOWN_WORDS,
+    ids=[f"{row[0]}-{row[2]}" for row in UNKNOWN_WORDS],
+)
+def test_70_an_unknown_word_is_kept_as_it_is(
+    pull: Any, source: str, where: dict[str, Any], name: str, table: str, column: str
+) -> None:
+    rule = {**where, "kind": "unknown_enum", "field": name, "to": "SMOKE_SIGNALS"}
+    found = pull(source, rule)
+    assert found.one(table, "count(*)", f"and {column} = 'SMOKE_SIGNALS'") > 0
     assert found.quarantined == set()
+
+
+def test_70_an_action_that_meta_has_just_invented_is_told_and_takes_nothing_away(
+    pull: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = pull("meta_ads")
+    rule = {**META, "kind": "unknown_enum", "field": "actions.0.action_type", "rows": 3}
+    with caplog.at_level("INFO"):
+        found = pull("meta_ads", {**rule, "to": "smoke_signal"})
+    assert "smoke_signal" in caplog.text
+    for table in ("ad_delivery", "pixel_claims"):
+        assert found.ask(table, "count(*)") == whole.ask(table, "count(*)")
 
 
 def test_71_a_row_keeps_its_own_currency(pull: Any) -> None:
     found = pull("meta_ads", {**put(META, "account_currency", "USD", rows=4), "times": 1})
     assert dict(found.ask("ad_delivery", "currency_code, count(*)", "group by all"))["USD"] == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "where", "name"),
+    [("google_ads", GOOGLE, "segments.date"), ("meta_ads", META, "date_start")],
+)
+def test_72_a_day_that_nobody_asked_for_is_set_aside(
+    pull: Any, source: str, where: dict[str, Any], name: str
+) -> None:
+    """No answer tells which time zone its days were cut by, so one that differs from the account's
+    shows only where it reaches beyond the days that were asked for."""
+    tomorrow = str(LAST_DAY + timedelta(days=1))
+    changes = [put(where, name, tomorrow, rows=2)]
+    if source == "meta_ads":
+        changes.append(put(where, "date_stop", tomorrow, rows=2))
+    found = pull(source, *({**each, "times": 1} for each in changes))
+    assert found.quarantined == {("platform_date", "outside_window")}
+    assert found.one("quarantine", "count(*)") == 2
+
+
+def test_72_each_pull_keeps_the_time_zone_that_the_account_had_then(pull: Any) -> None:
+    before = pull("google_ads")
+    found = pull("google_ads", put(CUSTOMER, "customer.timeZone", "America/Los_Angeles"))
+    zones = [each.ask("ad_delivery", "distinct account_time_zone") for each in (before, found)]
+    assert zones == [[("Europe/Berlin",)], [("America/Los_Angeles",)]]
 
 
 def test_73_a_day_told_twice_the_same_counts_once_and_in_parts_is_added_up(pull: Any) -> None:

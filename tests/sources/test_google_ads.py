@@ -174,6 +174,7 @@ def test_numbers_stay_exact_and_left_out_metrics_are_zero(play, tmp_path) -> Non
         ({"campaign": {"name": "no id"}}, "campaign_id", "missing_required"),
         ({"campaign": {"id": {"odd": 1}}}, "campaign_id", "bad_id"),
         ({"segments": {"date": "30.10.2026"}}, "platform_date", "bad_date"),
+        ({"segments": {"date": "2026-10-31"}}, "platform_date", "outside_window"),
         ({"metrics": {"costMicros": "1.5"}}, "cost_micros", "bad_integer"),
         ({"metrics": {"costMicros": "9223372036854775808"}}, "cost_micros", "bad_integer"),
         ({"metrics": {"clicks": "NaN"}}, "clicks", "bad_integer"),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from trueline.sources.collect import at, cell, needed
 from trueline.sources.google_ads.constants import PLATFORM
 from trueline.sources.values import BadValue, boolean, day, integer, numeric, text
+from trueline.windows import Window
 
 Row = Mapping[str, Any]
 Number = TypeVar("Number", int, Decimal)
@@ -58,12 +59,14 @@ def action(row: Row, account_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def delivery(row: Row, account_id: str, currency: str, time_zone: str) -> list[dict[str, Any]]:
+def delivery(
+    row: Row, account_id: str, asked: Window, currency: str, time_zone: str
+) -> list[dict[str, Any]]:
     """``raw.ad_delivery``; a metric that Google leaves out is zero. Credits make cost negative."""
     metrics = _told(row, "metrics")
     return [
         {
-            **_campaign_day(row, account_id),
+            **_campaign_day(row, account_id, asked),
             "campaign_name": text(_told(row, "campaign").get("name")),
             "account_time_zone": time_zone,
             "currency_code": currency,
@@ -74,7 +77,7 @@ def delivery(row: Row, account_id: str, currency: str, time_zone: str) -> list[d
     ]
 
 
-def claims(row: Row, account_id: str) -> list[dict[str, Any]]:
+def claims(row: Row, account_id: str, asked: Window) -> list[dict[str, Any]]:
     """``raw.pixel_claims``: the same action filed under both days, where Google tells both.
 
     The row of the conversion's day is there even if it is zero: by it a reader sees which basis a
@@ -84,7 +87,7 @@ def claims(row: Row, account_id: str) -> list[dict[str, Any]]:
     # customers/123/conversionActions/7001
     named = needed("conversion_action", text, segments.get("conversionAction"))
     what = {
-        **_campaign_day(row, account_id),
+        **_campaign_day(row, account_id, asked),
         "conversion_action": needed("conversion_action", _id, named.rpartition("/")[2]),
         "conversion_action_name": text(segments.get("conversionActionName")),
         "view_through": None,
@@ -106,18 +109,26 @@ def claims(row: Row, account_id: str) -> list[dict[str, Any]]:
     return found if has_click else [by_conversion]
 
 
-def click(row: Row, account_id: str) -> list[dict[str, Any]]:
+def click(row: Row, account_id: str, asked: Window) -> list[dict[str, Any]]:
     """``raw.ad_clicks``. App campaigns click without a gclid: nothing that could be matched."""
     gclid = cell("click_id", text, at(row, "clickView.gclid"))
-    return [{**_campaign_day(row, account_id), "click_id": gclid}] if gclid else []
+    return [{**_campaign_day(row, account_id, asked), "click_id": gclid}] if gclid else []
 
 
-def _campaign_day(row: Row, account_id: str) -> dict[str, Any]:
+def _campaign_day(row: Row, account_id: str, asked: Window) -> dict[str, Any]:
+    """Whose row it is, and of which day.
+
+    Raises:
+        BadValue: also where it is none of the days that were asked for.
+    """
+    found = needed("platform_date", _day, _told(row, "segments").get("date"))
+    if not asked.start <= found <= asked.end:
+        raise BadValue("outside_window", "platform_date")
     return {
         "platform": PLATFORM,
         "account_id": account_id,
         "campaign_id": needed("campaign_id", _id, _told(row, "campaign").get("id")),
-        "platform_date": needed("platform_date", _day, _told(row, "segments").get("date")),
+        "platform_date": found,
     }
 
 

@@ -137,7 +137,13 @@ class GoogleAdsSource:
                 fetched,
                 "ad_delivery",
                 saved_rows(fetched.delivery, constants.NEEDED_DELIVERY, fetched.where),
-                partial(records.delivery, account_id=account, currency=currency, time_zone=zone),
+                partial(
+                    records.delivery,
+                    account_id=account,
+                    asked=fetched.restated,
+                    currency=currency,
+                    time_zone=zone,
+                ),
                 constants.DELIVERY,
                 covered=("delivery", fetched.restated),
             )
@@ -145,7 +151,7 @@ class GoogleAdsSource:
                 fetched,
                 "pixel_claims",
                 saved_rows(fetched.claims, constants.NEEDED_CLAIMS, fetched.where),
-                partial(records.claims, account_id=account),
+                partial(records.claims, account_id=account, asked=fetched.restated),
                 constants.CLAIMS,
                 covered=("claims", fetched.restated),
             )
@@ -159,7 +165,7 @@ class GoogleAdsSource:
                 fetched,
                 "ad_clicks",
                 clicks,
-                partial(records.click, account_id=account),
+                partial(records.click, account_id=account, asked=fetched.clicked),
                 constants.CLICKS,
                 covered=("clicks", fetched.clicked),
             )
