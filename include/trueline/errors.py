@@ -6,6 +6,7 @@ their reason and never stop a batch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -41,6 +42,13 @@ class RetriableError(TruelineError):
     ) -> None:
         super().__init__(what, where=where, fix=fix)
         self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        seconds = math.ceil(self.retry_after_seconds or 0)
+        if not seconds:
+            return super().__str__()
+        wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+        return f"{super().__str__()}\nWhen: in {wait} at the earliest."
 
 
 class PermanentError(TruelineError):

@@ -10,8 +10,10 @@ import re
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'\-]+(?:@|%40)[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+")
 _BEARER = re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
+# Of an address that ends so, what follows is the message: "POST .../oauth/token: The grant ...".
 _SECRET = re.compile(
-    r"\b(access_token|refresh_token|client_secret|developer[-_]token|api[-_]?key|token|password)"
+    r"\b(?!(?<=/)token: )"
+    r"(access_token|refresh_token|client_secret|developer[-_]token|api[-_]?key|token|password)"
     r"""(["']?\s*[=:]\s*["']?)[^\s&"',;}]+""",
     re.IGNORECASE,
 )

@@ -1,4 +1,8 @@
-"""Meta's asynchronous reports: started, polled until done, read, gone after a while."""
+"""Meta's asynchronous reports: started, polled until done, read, gone after a while.
+
+A run tells only totals that it was started with, as answers that public issues quote say it; that
+it has to be asked for them again is our reading of those answers.
+"""
 
 from __future__ import annotations
 

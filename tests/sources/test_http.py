@@ -65,12 +65,14 @@ def test_a_streamed_answer_begins_anew_after_a_cut(platform) -> None:
     assert len(waited) == 2
 
 
-def test_a_short_outage_is_waited_out(platform) -> None:
+def test_a_short_outage_is_waited_out(platform, caplog) -> None:
     pause = Answer(status=429, headers={"Retry-After": "3"})
     server, waited = platform([pause, Answer(status=500), Answer(b'\xef\xbb\xbf{"n": 1.10}')]), []
     answer = _call(server, waited)
     assert answer == {"n": Decimal("1.10")}
     assert waited[0] >= 3
+    assert "asks for a pause (HTTP 429). Tried again in 3 s." in caplog.text
+    assert "anna" not in caplog.text
 
 
 def test_a_long_pause_is_left_to_the_orchestrator(platform) -> None:
@@ -78,6 +80,7 @@ def test_a_long_pause_is_left_to_the_orchestrator(platform) -> None:
     with pytest.raises(RetriableError) as caught:
         _call(server, waited)
     assert caught.value.retry_after_seconds == 900
+    assert str(caught.value).endswith("When: in 15 minutes at the earliest.")
     assert (len(server.asked), waited) == (1, [])
 
 

@@ -458,6 +458,19 @@ def test_a_property_of_another_type_is_told_and_its_values_are_set_aside(platfor
     assert errors(batches, "crm_leads") == [("fit", "bad_number")]
 
 
+def test_a_property_that_comes_unasked_is_named_and_its_value_kept_nowhere(platform) -> None:
+    portal = Portal(contact("501", firstname="Anna", nickname="Anni"))
+    deal = {"id": "9", "properties": {"dealname": "Anna's roof", "gift": "a book"}}
+    portal.deals, portal.people = [deal], {"9": [501]}
+    batches = pull(platform(portal))
+    drift = {batch.table: list(batch.drift) for batch in batches if batch.drift}
+    assert drift == {"crm_leads": ["nickname"], "crm_deals": ["gift"]}
+    kept = [record for batch in batches for record in batch.records]
+    assert {record.values["crm_record_id"] for record in kept} == {"501"}
+    for word in ("Anni", "Anna", "a book"):
+        assert all(word not in str((record.values, record.extra)) for record in kept)
+
+
 def test_progress_tells_report_page_and_rows(platform, monkeypatch, caplog) -> None:
     caplog.set_level(logging.INFO, logger="trueline.progress")
     monkeypatch.setattr(hubspot_source, "Progress", partial(Progress, every_seconds=0.0))

@@ -127,6 +127,7 @@ def test_personal_values_are_redacted(text, wanted) -> None:
         "loaded 1,234,567 of 1234567 rows, 20871100401, account 123-456-7890x",
         "customers/1234567890/googleAds:searchStream v26.0 HTTP 200",
         "0.333333333 + 12 345 678 = 1.5e-9; port 18200; 00:00:07",
+        "POST api.example.com/oauth/2026-03/token: The grant was revoked",
         "leads.csv:1200: the last line has 2 of 4 columns",
         "sha256 06a240d11cc201676da976f7b49341181fd180da37cbe40a77432c0a366c80c3",
     ],

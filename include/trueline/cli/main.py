@@ -117,13 +117,15 @@ def run(
         except TruelineError as error:
             # One platform's outage is no reason to leave the others' day behind.
             failed.append(error)
-            done(f"ingest {name}", {"failed": error.family})
+            done(f"ingest {name}", {"failed": error.family, "because": error.what})
         else:
             done(f"ingest {name}", summary.as_dict())
     if failed:
+        typer.echo(
+            "Nothing was built, what was loaded stays. Mend what follows, then run again:", err=True
+        )
         for other in failed[1:]:
             typer.echo(redact(str(other)), err=True)
-        typer.echo("Nothing was built: see below, mend it and run again.", err=True)
         raise failed[0]
     done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
     built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")

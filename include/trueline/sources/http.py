@@ -7,6 +7,7 @@ gets the delay that the server asked for. No message holds a token, a query stri
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from trueline.redaction import redact
 from trueline.sources.auth.credential import Credential, credential_of
 from trueline.sources.auth.endpoint import LOOPBACK
 from trueline.windows import utc_now
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
 TOTAL_SECONDS = 60.0
@@ -254,6 +257,7 @@ class HttpClient:
             stop=_Enough(deadline),
             wait=_wait,
             sleep=self._sleep,
+            before_sleep=_tell,
             reraise=True,
         )
         return retrying(call, deadline)
@@ -468,6 +472,13 @@ class _Enough(stop_base):
             or wait > LONGEST_WAIT_SECONDS
             or time.monotonic() + wait >= self._deadline
         )
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, TruelineError) and state.next_action:
+        seconds = state.next_action.sleep
+        log.warning("%s: %s Tried again in %.0f s.", error.where, error.what, max(1, seconds))
 
 
 _backoff = wait_exponential_jitter(initial=0.5, max=8.0, jitter=0.5)

@@ -51,9 +51,9 @@ def explain(refusal: Refusal, connection: str) -> TruelineError | None:
     # Where several are told, the one that repeating will not mend decides.
     failures.sort(key=lambda failure: _code(failure)[1] in RETRIABLE)
     family, code = _code(failures[0])
-    log.warning("Google Ads refused: %s %s (%s)", family, code, where)
     if code in RETRIABLE:
         return _pause(family, code, failures[0], delay, where)
+    log.warning("Google Ads refused: %s %s (%s)", family, code, where)
     return _refused(family, code, failures[0], refusal.status, delay, where, connection)
 
 
