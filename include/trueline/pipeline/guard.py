@@ -57,7 +57,11 @@ def hold_suspicious(
     if smallest_share <= 0:
         return
     for table in REPORTS:
-        judged = [load for load in loads if load.counts and load.table == table and load.coverage]
+        judged = [
+            load
+            for load in loads
+            if load.status == "loaded" and load.table == table and load.coverage
+        ]
         if not judged:
             continue
         counting = _counting(warehouse, table, [each for load in judged for each in load.coverage])

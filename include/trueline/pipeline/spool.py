@@ -160,6 +160,8 @@ class Spool:
         load.quarantined += len(batch.errors) + len(prepared.errors)
         load.coverage += batch.coverage
         load.drift.update(dict.fromkeys(batch.drift))
+        if batch.doubt is not None:
+            load.status, load.reason = "held", batch.doubt
         stamps: dict[str, Any] = {"load_id": load.load_id, "loaded_at": self._started_at}
         if prepared.rows.num_rows:
             self._keep(table, stamped(table, prepared.rows, source=self._source, **stamps))

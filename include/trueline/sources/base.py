@@ -75,6 +75,7 @@ class Batch:
         columns: Good records column-wise, for sources that read so: an Arrow table whose columns
             are named and typed as ``Record.values`` (a missing column is null), and ``_extra``.
         drift: Columns or fields that the source had not met in this place before.
+        doubt: Why the load may not be whole: it is held until a person said that it counts.
     """
 
     table: str
@@ -87,6 +88,7 @@ class Batch:
     account_id: str | None = None
     columns: pa.Table | None = None
     drift: Sequence[str] = ()
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ class MetaAdsSettings(ReportSettings):
         repull_days: Meta credits a conversion for up to 28 days after the click.
         report_days: Days of one report; halved by itself where Meta finds it too much.
         report_minutes: A report that is not done by then is abandoned; Meta may take an hour.
-        compare_totals: A report whose rows add up to less than Meta's own total is not taken.
+        compare_totals: A report whose rows add up to less than Meta's own total is asked for anew,
+            and held for a person's word where it stays so.
         action_types: Action types to store. ``lead`` is Meta's own sum of the others; all are
             stored, and the rulebook's goals decide which of them counts: never both.
     """

@@ -202,6 +202,7 @@ class AccountPull:
             yield replace(
                 self._part(table),
                 coverage=(Coverage(report, PLATFORM, self.account, first, last),),
+                doubt=self._reports.doubts.get(self.account),
                 drift=tuple(sorted(self._drift[table])),
             )
 

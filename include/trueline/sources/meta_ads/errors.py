@@ -72,6 +72,19 @@ class NoTotalsError(LostRunError):
     """Meta says that the report was started without what is asked of it."""
 
 
+class ShortReportError(LostRunError):
+    """A report whose rows add up to less than its own total; ``rows`` are what came."""
+
+    def __init__(self, missing: str, rows: list[Any], where: str) -> None:
+        super().__init__(
+            f"Meta's report is not whole: {missing} that Meta tells as its total.",
+            where=where,
+            fix="Compare the days with Ads Manager; where the rows are right, set compare_totals "
+            "of the source to false.",
+        )
+        self.rows = rows
+
+
 class StuckRunError(RetriableError):
     """A report that does not end; starting it again at once makes matters worse."""
 

@@ -14,6 +14,7 @@ from trueline.sources.meta_ads.errors import (
     LostRunError,
     NoTotalsError,
     NotThereError,
+    ShortReportError,
     StuckRunError,
     field_is_gone,
 )
@@ -46,6 +47,8 @@ class Reports:
         clock: Callable[[], float],
     ) -> None:
         self._with_totals = with_totals
+        #: Account → what Meta's own total says is missing, where no new report made it whole.
+        self.doubts: dict[str, str] = {}
         self._client, self._progress, self._minutes = client, progress, minutes
         self._sleep, self._clock = sleep, clock
 
@@ -56,7 +59,7 @@ class Reports:
             TooMuchDataError: a shorter window may pass.
             StuckRunError: a run does not end.
             PermanentError: a field is gone, or as for any call.
-            RetriableError: of every run some rows are missing, or as for any call.
+            RetriableError: no run gave a report that can be read to its end, or as for any call.
             ConfigurationError: as for any call.
         """
         for run_number in range(1, RUNS + 1):
@@ -66,6 +69,10 @@ class Reports:
                 return self._rows(account, run, window)
             except (LostRunError, NotThereError) as error:
                 # A run that is not there is no wrong account: it was when the run was started.
+                if run_number == RUNS and isinstance(error, ShortReportError):
+                    log.warning("account %s, %s: %s %s", account, window, error.what, error.fix)
+                    self.doubts[account] = error.what
+                    return error.rows
                 if run_number == RUNS:
                     raise _lost(account, run, window, error) from None
                 if isinstance(error, NoTotalsError):
@@ -126,20 +133,15 @@ class Reports:
             raise field_is_gone(gone, where)
         missing = shortfall(rows, totals)
         if missing:
-            raise _not_whole(
-                f"{missing} that Meta tells as its total",
-                where,
-                "compare the days with Ads Manager; where the rows are right, set compare_totals "
-                "of the source to false",
-            )
+            raise ShortReportError(missing, rows, where)
         return rows
 
 
-def _not_whole(how: str, where: str, then: str = "report it to Meta") -> LostRunError:
+def _not_whole(how: str, where: str) -> LostRunError:
     return LostRunError(
         f"Meta's report is not whole: {how}.",
         where=where,
-        fix=f"Try again later; if it stays so, {then}.",
+        fix="Try again later; if it stays so, report it to Meta.",
     )
 
 
