@@ -232,7 +232,6 @@ def test_the_jobs_of_a_load_to_the_letter(company: WireCompany) -> None:
     )
 
 
-@pytest.mark.soak
 def test_people_see_views_and_our_reports_one_publication(
     company: WireCompany, bigquery: BigQueryServer
 ) -> None:
