@@ -37,6 +37,10 @@ LAYERS = (
 # Written by the pipeline's own record keeping, not by a query.
 UNREADABLE_BY_SQL = frozenset({"raw_restricted", "ops"})
 
+#: What an incremental run replaces of a table: all rows of the affected people, days or keys, the
+#: snapshot of the run's own day, or everything (only for what stays small).
+RebuiltBy = Literal["person", "day", "snapshot", "whole"]
+
 ColumnType = Literal["STRING", "INT64", "NUMERIC", "BOOL", "DATE", "TIMESTAMP", "FLOAT64"]
 
 
@@ -57,6 +61,7 @@ class TableSpec(Strict):
     owner: str = "revenue-analytics"
     kind: Literal["table", "report"] = "table"
     repeat_until_stable: bool = False
+    rebuilt_by: RebuiltBy | tuple[str, ...] = "whole"
     partition_by: str | None = None
     cluster_by: tuple[str, ...] = Field(default=(), max_length=4)
     columns: dict[str, ColumnSpec] = Field(min_length=1)
@@ -86,6 +91,7 @@ class Table:
     partition_by: str | None
     cluster_by: tuple[str, ...]
     repeat_until_stable: bool
+    rebuilt_by: RebuiltBy | tuple[str, ...]
     query: str | None
     query_path: Path | None
     reads: frozenset[str]
@@ -198,6 +204,7 @@ def _read_table(path: Path) -> Table:
         partition_by=spec.partition_by,
         cluster_by=spec.cluster_by,
         repeat_until_stable=spec.repeat_until_stable,
+        rebuilt_by=spec.rebuilt_by,
         query=query,
         query_path=query_path if query else None,
         reads=reads,
