@@ -47,7 +47,7 @@ credits_with_verdict as (
             as numeric
         ) as won_amount
     from running_credits as lead_credits
-    inner join lead_verdicts using (lead_key)
+    inner join lead_verdicts using (report_date, lead_key)
 
 ),
 
