@@ -13,7 +13,14 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
+from trueline.cli import (
+    check_verb,
+    cost_verb,
+    explain_verbs,
+    mapping_verb,
+    move_verb,
+    sql_verbs,
+)
 from trueline.cli.output import Format, emit
 from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
@@ -33,6 +40,9 @@ app.add_typer(mapping_verb.app, name="mapping")
 app.add_typer(key_app, name="key")
 app.command()(check_verb.check)
 app.command()(cost_verb.cost)
+app.command()(explain_verbs.explain)
+app.command()(explain_verbs.lead)
+app.command()(explain_verbs.drift)
 app.command("move-history")(move_verb.move_history)
 
 ProfileOption = Annotated[
@@ -141,7 +151,12 @@ def run(
 @app.command()
 def report(
     profile: ProfileOption = None,
-    by: Annotated[str, typer.Option(help="channel, campaign, day, week or month.")] = "campaign",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="channel, campaign, day, week, month, segment, landing_page or form."
+        ),
+    ] = "campaign",
     output: Annotated[str, typer.Option("--format", help="table, json, csv or html.")] = "table",
     first_date: Annotated[str | None, typer.Option(help="First reporting day.")] = None,
     last_date: Annotated[str | None, typer.Option(help="Last reporting day.")] = None,
@@ -149,6 +164,7 @@ def report(
 ) -> None:
     """The three numbers side by side, with both gaps by cause."""
     from trueline.report.files import to_csv, to_json
+    from trueline.report.by import report_by
     from trueline.report.headline import headline, loads_behind
     from trueline.warehouse import open_reader
 
@@ -160,7 +176,7 @@ def report(
     first = parse_day(first_date, what="--first-date") if first_date else None
     last = parse_day(last_date, what="--last-date") if last_date else None
     with open_reader(chosen) as reader:
-        figures = headline(reader, by, first, last)  # type: ignore[arg-type]
+        figures = report_by(reader, by, first, last)
         if output == "table":
             from trueline.report.table import print_report
 

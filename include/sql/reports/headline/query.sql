@@ -53,6 +53,9 @@ headline as (
         ) as spend_amount,
         sum(funnel_daily.impressions) as impressions,
         sum(funnel_daily.clicks) as clicks,
+        sum(funnel_daily.visits) as visits,
+        sum(funnel_daily.measured_visits) as measured_visits,
+        sum(funnel_daily.bounces) as bounces,
 
         sum(funnel_daily.pixel_conversions) as pixel_conversions,
         sum(funnel_daily.observed_without_claim) as observed_without_claim,
@@ -107,7 +110,11 @@ headline as (
         ) as spend_reported,
         sum(
             if(funnel_daily.claim_state = 'reported', funnel_daily.real_leads, 0)
-        ) as real_leads_reported
+        ) as real_leads_reported,
+        -- Clicks are told by ad platforms alone: only their submissions may be divided by them.
+        sum(
+            if(funnel_daily.claim_state != 'not_applicable', funnel_daily.observed_tag_events, 0)
+        ) as observed_on_ad_platforms
     from funnel_daily
     left join newest_name_per_campaign
         on
