@@ -67,15 +67,11 @@ records as (
         creation.crm_created_at as first_created_at,
         nullif(trim(newest.merged_into_record_id), '') as survivor_id,
         newest.load_id,
-        -- Deleting the survivor deletes what lives on in it.
-        coalesce(newest.is_deleted, false) or coalesce(survivor.is_deleted, false) as is_stub
+        -- What lives on in a deleted survivor is gone with it: identity.people follows the merges.
+        coalesce(newest.is_deleted, false) as is_stub
     from newest_version_per_record as newest
     inner join newest_telling_version_per_record as telling using (crm, crm_record_id)
     inner join creation_as_first_told as creation using (crm, crm_record_id)
-    left join newest_version_per_record as survivor
-        on
-            newest.crm = survivor.crm
-            and nullif(trim(newest.merged_into_record_id), '') = survivor.crm_record_id
 
 ),
 

@@ -69,15 +69,6 @@ goal_per_event_name as (
 
 ),
 
-goals_with_an_own_tag as (
-
-    select distinct goals.conversion_goal
-    from tag_events
-    inner join goal_per_event_name as goals using (event_name)
-    where tag_events.observer != 'ga4'
-
-),
-
 stg_web__tag_events as (
 
     select
@@ -107,7 +98,7 @@ stg_web__tag_events as (
     from one_row_per_delivery as deliveries
     inner join observers_of_each_delivery as observers using (event_id, copy_number)
     left join goal_per_event_name as goals using (event_name)
-    left join goals_with_an_own_tag as own using (conversion_goal)
+    left join staging.stg_web__own_tag_goals as own using (conversion_goal)
     -- GA4 alone counts only for goals that have no own tag: it drops and doubles too much.
     where observers.observed_by != 'ga4' or own.conversion_goal is null
 
