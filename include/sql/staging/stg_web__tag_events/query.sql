@@ -87,6 +87,7 @@ stg_web__tag_events as (
         deliveries.form_id,
         nullif(trim(deliveries.click_id), '') as click_id,
         lower(nullif(trim(deliveries.click_id_type), '')) as click_id_type,
+        nullif(trim(deliveries.platform_lead_id), '') as platform_lead_id,
         nullif(trim(deliveries.ad_campaign_id), '') as ad_campaign_id,
         lower(nullif(trim(deliveries.utm_source), '')) as utm_source,
         lower(nullif(trim(deliveries.utm_medium), '')) as utm_medium,
