@@ -5,7 +5,7 @@ with recursive
 tag_events as (
 
     select * from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
@@ -60,7 +60,6 @@ events_with_person as (
         tag_events.* except (event_name, event_id, observed_by),
         tag_events.observed_by,
         origins.person_key,
-        origins.report_date,
         origins.platform,
         origins.account_id,
         origins.campaign_id,

@@ -18,7 +18,7 @@ tag_events as (
         coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
         *
     from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
@@ -28,7 +28,7 @@ touches as (
         concat('client:', client_id) as node,
         *
     from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start) and client_id is not null
+    where report_date >= @history_start and client_id is not null
 
 ),
 

@@ -10,6 +10,7 @@ evidence_carriers as (
         event_key as entity_key,
         coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
         occurred_at,
+        report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -20,7 +21,7 @@ evidence_carriers as (
         cast(null as string) as crm_source,
         cast(null as string) as self_reported_source
     from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
     union all
 
@@ -29,6 +30,7 @@ evidence_carriers as (
         touch_id as entity_key,
         coalesce(concat('client:', client_id), concat('touch:', touch_id)) as node,
         occurred_at,
+        report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -39,7 +41,7 @@ evidence_carriers as (
         cast(null as string) as crm_source,
         cast(null as string) as self_reported_source
     from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
     union all
 
@@ -48,6 +50,7 @@ evidence_carriers as (
         concat(crm, ':', crm_record_id) as entity_key,
         concat('crm:', crm, ':', crm_record_id) as node,
         crm_created_at as occurred_at,
+        date(crm_created_at, @reporting_time_zone) as report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -193,6 +196,7 @@ channel_found as (
         carriers.entity_key,
         carriers.node,
         carriers.occurred_at,
+        carriers.report_date,
         carriers.utm_campaign,
         carriers.ad_campaign_id,
         clicks.platform as clicked_platform,
@@ -252,7 +256,7 @@ origins as (
         found.entity_key,
         coalesce(person_nodes.person_key, found.node) as person_key,
         found.occurred_at,
-        date(found.occurred_at, @reporting_time_zone) as report_date,
+        found.report_date,
         found.channel as platform,
         case
             when found.evidence = 'click_id' then found.clicked_account_id

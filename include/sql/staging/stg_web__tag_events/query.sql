@@ -78,6 +78,7 @@ stg_web__tag_events as (
         observers.observed_by,
         deliveries.event_name,
         deliveries.occurred_at,
+        date(deliveries.occurred_at, @reporting_time_zone) as report_date,
         deliveries.client_id,
         deliveries.email_key,
         deliveries.phone_key,
