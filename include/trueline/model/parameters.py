@@ -11,6 +11,7 @@ HISTORY_START = date(1, 1, 1)
 # Given to every query of a run.
 RUN_PARAMETERS: dict[str, str] = {
     "as_of": "TIMESTAMP",
+    "as_of_date": "DATE",
     "history_start": "DATE",
     "rules_version": "STRING",
     "reporting_time_zone": "STRING",
@@ -25,6 +26,13 @@ REPORT_PARAMETERS: dict[str, str] = {
 LOAD_PARAMETERS: dict[str, str] = {
     "loaded_at": "TIMESTAMP",
     "given_up": "ARRAY<STRING>",
+}
+# Given to the statements of an incremental run.
+INCREMENTAL_PARAMETERS: dict[str, str] = {
+    "days": "ARRAY<DATE>",
+    "first_day": "DATE",
+    "last_day": "DATE",
+    "previous_as_of": "TIMESTAMP",
 }
 RULE_PARAMETERS: dict[str, str] = {
     "no_duplicate_after_microseconds": "INT64",
