@@ -228,11 +228,13 @@ decided as (
             when leads.is_deleted then 'deletion'
             when hard_reasons.reason is not null then 'hard_disqualifier'
             when
-                scores.judged_coverage >= @min_coverage
+                scores.judged_weight > 0
+                and scores.judged_coverage >= @min_coverage
                 and scores.judged_sum >= @qualified_score * scores.judged_weight
                 then if(scores.is_outweighed, 'override', 'score')
             when
-                scores.judged_coverage >= @min_coverage
+                scores.judged_weight > 0
+                and scores.judged_coverage >= @min_coverage
                 and scores.judged_sum < @disqualified_score * scores.judged_weight
                 then 'score'
             when timestamp_add(leads.lead_at, interval @final_after_days day) <= @as_of

@@ -197,26 +197,15 @@ reasons as (
         50 as rule_place,
         1 as place,
         case
-            when judged.coverage < @min_coverage then 'pending'
             when judged.is_high then 'qualified'
             when judged.is_low then 'disqualified'
             else 'pending'
         end as verdict,
-        if(
-            judged.coverage >= @min_coverage and judged.is_low, weakest.weak_reason, null
-        ) as reason,
-        if(
-            judged.coverage >= @min_coverage and judged.is_low, weakest.criterion, null
-        ) as criterion,
+        if(judged.is_low, weakest.weak_reason, null) as reason,
+        if(judged.is_low, weakest.criterion, null) as criterion,
         cast(null as string) as other_criterion,
-        if(
-            judged.coverage < @min_coverage, judged.coverage, judged.judged_score
-        ) as declared_value,
-        case
-            when judged.coverage < @min_coverage then @min_coverage
-            when judged.is_low then @disqualified_score
-            else @qualified_score
-        end as threshold,
+        judged.judged_score as declared_value,
+        if(judged.is_low, @disqualified_score, @qualified_score) as threshold,
         cast(null as string) as crm,
         cast(null as string) as crm_record_id,
         cast(null as string) as stage,
@@ -224,6 +213,28 @@ reasons as (
         cast(null as timestamp) as changed_at
     from judged_in_millionths as judged
     left join weakest_criterion as weakest using (lead_key)
+    where judged.coverage >= @min_coverage
+
+    union all
+
+    select
+        lead_key,
+        'coverage' as rule,
+        50 as rule_place,
+        1 as place,
+        'pending' as verdict,
+        cast(null as string) as reason,
+        cast(null as string) as criterion,
+        cast(null as string) as other_criterion,
+        coverage as declared_value,
+        @min_coverage as threshold,
+        cast(null as string) as crm,
+        cast(null as string) as crm_record_id,
+        cast(null as string) as stage,
+        cast(null as string) as stage_reason,
+        cast(null as timestamp) as changed_at
+    from judged_in_millionths
+    where coverage < @min_coverage
 
     union all
 
@@ -382,12 +393,10 @@ verdict_reasons as (
                 'Declared ', criterion, ' is ', value_text, ', at least ', threshold_text,
                 ', so a missing or low ', other_criterion, ' is left out of the score.'
             )
-            when rule = 'score' and threshold = @min_coverage and verdict = 'pending'
-                and declared_value < @min_coverage and criterion is null
-                then concat(
-                    'Too little is declared for a score: criteria that weigh ', value_text, ' of the ',
-                    threshold_text, ' needed.'
-                )
+            when rule = 'coverage' then concat(
+                'Too little is declared for a score: criteria that weigh ', value_text, ' of the ',
+                threshold_text, ' needed.'
+            )
             when rule = 'score' and verdict = 'qualified' then concat(
                 'The score is ', value_text, ', at least ', threshold_text, ': qualified.'
             )
