@@ -46,9 +46,9 @@ RULE_PARAMETERS: dict[str, str] = {
     "final_after_days": "INT64",
     "min_coverage": "NUMERIC",
     "qualified_score": "NUMERIC",
+    "disqualified_score": "NUMERIC",
     "hot_score": "NUMERIC",
     "warm_score": "NUMERIC",
-    "intent_overrides_budget": "NUMERIC",
     "upload_click_window_days": "INT64",
     "unknown_consent": "STRING",
 }

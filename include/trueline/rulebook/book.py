@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Rulebook:
             "qualified_score": qualification.score.qualified_from,
             "hot_score": qualification.score.hot_from,
             "warm_score": qualification.score.warm_from,
-            "intent_overrides_budget": qualification.score.intent_overrides_budget_from,
+            # Nothing is below 0.
+            "disqualified_score": qualification.score.disqualified_below or Decimal(0),
             "upload_click_window_days": qualification.upload.click_window_days,
             "unknown_consent": qualification.upload.unknown_consent,
         }
@@ -144,6 +146,7 @@ class Rulebook:
                     "stage_reason": rule.stage_reason,
                     "verdict": rule.verdict,
                     "reason": rule.reason,
+                    "is_contact": rule.contact,
                 }
                 for rule in qualification.stage_verdicts
             ],
@@ -151,9 +154,32 @@ class Rulebook:
                 {"criterion": rule.criterion, "below": rule.below, "reason": rule.reason}
                 for rule in qualification.hard_disqualifiers
             ],
+            "overrides": [
+                {
+                    "rule_order": position,
+                    "criterion": rule.criterion,
+                    "at_least": rule.at_least,
+                    "outweighs": rule.outweighs,
+                }
+                for position, rule in enumerate(qualification.overrides, start=1)
+            ],
             "criteria": [
-                {"criterion": criterion, "weight": weight}
-                for criterion, weight in qualification.score.weights.items()
+                {
+                    "criterion": criterion,
+                    "weight": qualification.score.weights.get(criterion, Decimal(0)),
+                    "weak_reason": reason,
+                }
+                for criterion, reason in qualification.criterion_reasons.items()
+            ],
+            "lead_types": [
+                {
+                    "rule_order": position,
+                    "crm": rule.crm,
+                    "stage": rule.stage,
+                    "declared": rule.declared,
+                    "lead_type": rule.lead_type,
+                }
+                for position, rule in enumerate(qualification.lead_types, start=1)
             ],
             "reasons": [
                 {"reason": reason, "reason_order": position}
