@@ -186,7 +186,7 @@ def build(
                 assert isinstance(last, _LastBuild)
                 try:
                     with warehouse.transaction() as transaction:
-                        summary = run_incrementally(
+                        changes = run_incrementally(
                             transaction,
                             catalog,
                             order,
@@ -196,9 +196,9 @@ def build(
                             max_affected_days=MAX_AFFECTED_DAYS,
                             progress=progress,
                         )
-                        days = summary.days
+                        days = changes.days
                         row_counts = {
-                            table.key: last.row_counts[table.key] + summary.growth.get(table.key, 0)
+                            table.key: last.row_counts[table.key] + changes.growth.get(table.key, 0)
                             for table in order
                         }
                         new_loads = _record_run(

@@ -135,7 +135,8 @@ def days_of_changed_loads(parts: Parts, table: Table) -> set[date]:
         elif raw.layer == "raw" and (column := raw.partition_column) is not None:
             days.update(
                 parts.days_of(
-                    f"select distinct {_reporting_day(raw, column)} as day from {raw.key} as rows_of "
+                    f"select distinct {_reporting_day(raw, column)} as day "
+                    f"from {raw.key} as rows_of "
                     "inner join scratch.changed_loads as changed "
                     f"on rows_of.load_id = changed.load_id where {_of_rows(raw)}"
                 )
