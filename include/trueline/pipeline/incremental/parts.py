@@ -91,7 +91,7 @@ class Parts:
 
     def settle(self, table: Table, keys: tuple[str, ...]) -> int:
         """Replace the keys for which ``old`` and ``fresh`` differ; returns the rows that differ."""
-        diff = scoped.differing_rows(table, scoped.PROVENANCE)
+        diff = scoped.differing_rows(table, scoped.provenance(table))
         differing = self.keep(scoped.place("diff", table), diff)
         self.differing[table.key] = differing
         self.days[table.key] = set()
