@@ -13,6 +13,10 @@ from trueline.warehouse.base import MAX_ROUNDS, still_changing
 from trueline.warehouse.places import with_places
 
 
+# The column that says which reporting day a row belongs to.
+_DAYS = ("report_date", "rate_date")
+
+
 class FullRebuildNeededError(Exception):
     """This run cannot, or should not, be incremental; the message says why."""
 
@@ -95,8 +99,9 @@ class Parts:
         differing = self.keep(scoped.place("diff", table), diff)
         self.differing[table.key] = differing
         self.days[table.key] = set()
-        if differing and any(each.name == "report_date" for each in table.columns):
-            self.days[table.key].update(self.days_of(scoped.changed_days(table)))
+        day = next((each.name for each in table.columns if each.name in _DAYS), None)
+        if differing and day is not None:
+            self.days[table.key].update(self.days_of(scoped.changed_days(table, day)))
         name = scoped.place("replaced", table)
         replaced = self.keep(name, scoped.differing_keys(table, keys))
         self.touched[table.key] = keys
