@@ -21,6 +21,14 @@ REPORT_PARAMETERS: dict[str, str] = {
     "by": "STRING",
     "first_date": "DATE",
     "last_date": "DATE",
+    # The rows behind one figure.
+    "line": "STRING",
+    "platform": "STRING",
+    "account_id": "STRING",
+    "campaign_id": "STRING",
+    "dimension": "STRING",
+    "dimension_value": "STRING",
+    "lead_key": "STRING",
 }
 # Given to the script that appends a pull.
 LOAD_PARAMETERS: dict[str, str] = {
