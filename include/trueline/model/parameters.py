@@ -42,5 +42,10 @@ RULE_PARAMETERS: dict[str, str] = {
     "intent_overrides_budget": "NUMERIC",
     "upload_click_window_days": "INT64",
     "unknown_consent": "STRING",
+    "judgement_days": "INT64",
+    "curve_days": "INT64",
+    "curve_from_leads": "INT64",
+    "curve_from_qualified": "INT64",
+    "close_after_days": "INT64",
 }
 PARAMETERS: dict[str, str] = RUN_PARAMETERS | REPORT_PARAMETERS | RULE_PARAMETERS

@@ -17,6 +17,8 @@ from typing import Any
 
 from trueline import __version__
 from trueline.errors import ConfigurationError
+from trueline.judgement.rows import TABLE as JUDGEMENTS
+from trueline.judgement.rows import write_judgements
 from trueline.model.catalog import build_order, load_catalog
 from trueline.model.parameters import HISTORY_START
 from trueline.pipeline.keys import ProfileKeys
@@ -136,6 +138,7 @@ def build(
                     row_counts[table.key] = transaction.rebuild(table, parameters)
                     if progress:
                         progress(table.key)
+                row_counts[JUDGEMENTS] = write_judgements(transaction, rulebook, as_of)
                 new_loads = _record_run(
                     transaction,
                     run_id,
