@@ -59,5 +59,10 @@ RULE_PARAMETERS: dict[str, str] = {
     "warm_score": "NUMERIC",
     "upload_click_window_days": "INT64",
     "unknown_consent": "STRING",
+    "judgement_days": "INT64",
+    "curve_days": "INT64",
+    "curve_from_leads": "INT64",
+    "curve_from_qualified": "INT64",
+    "close_after_days": "INT64",
 }
 PARAMETERS: dict[str, str] = RUN_PARAMETERS | REPORT_PARAMETERS | RULE_PARAMETERS

@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 from trueline import __version__
 from trueline.errors import ConfigurationError
+from trueline.judgement.rows import TABLE as JUDGEMENTS
+from trueline.judgement.rows import write_judgements
 from trueline.model.catalog import Table, build_order, load_catalog
 from trueline.model.parameters import HISTORY_START
 from trueline.pipeline.incremental import FullRebuildNeededError, run_incrementally
