@@ -183,11 +183,8 @@ funnel_daily as (
             else 'missing'
         end as claim_state,
         @reporting_currency as currency_code,
-        case
-            when delivery.cost_micros is null then numeric '0'
-            when coalesce(delivery.currency_code, @reporting_currency) = @reporting_currency
-                then cast(delivery.cost_micros as numeric) * numeric '0.000001'
-        end as spend_amount,
+        if(delivery.report_date is null, 0, delivery.spend_amount) as spend_amount,
+        coalesce(delivery.is_rate_missing, false) as is_rate_missing,
         coalesce(delivery.impressions, 0) as impressions,
         coalesce(delivery.clicks, 0) as clicks,
         coalesce(visits.visits, 0) as visits,
