@@ -49,6 +49,11 @@ RATIOS = (
     ("click_to_tag_event_rate", "observed_on_ad_platforms", "clicks"),
     ("visit_to_tag_event_rate", "observed_tag_events", "visits"),
     ("bounce_rate", "bounces", "measured_visits"),
+    ("contact_rate", "contacted_leads", "real_leads"),
+    ("contact_within_an_hour_rate", "contacted_within_an_hour", "real_leads"),
+    ("minutes_to_first_contact", "first_contact_minutes", "contacted_leads"),
+    ("minutes_to_qualify", "qualify_minutes", "qualified_leads"),
+    ("minutes_to_close", "close_minutes", "timed_customers"),
 )
 # Not told means unknown here, not nothing: one unknown part makes the total unknown.
 _UNKNOWN_IF_ANY_PART_IS = frozenset({"spend_amount", "spend_reported"})
@@ -160,7 +165,6 @@ def with_figures(sums: Row) -> Row:
         parts = sum((_number(row[part]) for part in CLAIM_PARTS), Decimal(0))
         if parts != _number(row["claimed_not_observed"]):
             raise _does_not_add_up(row, "claimed_not_observed and its parts")
-        row["rulebook_misses"] = _number(row["customers"]) - _number(row["qualified_customers"])
         for name, start, steps, end in (
             first_gap(row),
             ("gap_real_to_qualified", "real_leads", GAP_REAL_TO_QUALIFIED, "qualified_leads"),

@@ -11,14 +11,14 @@ touches as (
 origins as (
 
     select * from identity.origins
-    where entity_kind = 'touch'
+    where report_date >= @history_start and entity_kind = 'touch'
 
 ),
 
 visits_daily as (
 
     select
-        date(touches.occurred_at, @reporting_time_zone) as report_date,
+        origins.report_date,
         origins.platform,
         origins.account_id,
         origins.campaign_id,
@@ -27,9 +27,9 @@ visits_daily as (
         countif(touches.is_bounce) as bounces,
         @rules_version as rules_version,
         @as_of as as_of
-    from touches
-    inner join origins on touches.touch_id = origins.entity_key
-    group by report_date, origins.platform, origins.account_id, origins.campaign_id
+    from origins
+    inner join touches on origins.entity_key = touches.touch_id
+    group by origins.report_date, origins.platform, origins.account_id, origins.campaign_id
 
 )
 
