@@ -4,7 +4,7 @@ with
 touches as (
 
     select * from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
@@ -18,7 +18,7 @@ origins as (
 visits_daily as (
 
     select
-        origins.report_date,
+        touches.report_date,
         origins.platform,
         origins.account_id,
         origins.campaign_id,
@@ -27,9 +27,12 @@ visits_daily as (
         countif(touches.is_bounce) as bounces,
         @rules_version as rules_version,
         @as_of as as_of
-    from origins
-    inner join touches on origins.entity_key = touches.touch_id
-    group by origins.report_date, origins.platform, origins.account_id, origins.campaign_id
+    from touches
+    inner join origins
+        on
+            touches.report_date = origins.report_date
+            and touches.touch_id = origins.entity_key
+    group by touches.report_date, origins.platform, origins.account_id, origins.campaign_id
 
 )
 
