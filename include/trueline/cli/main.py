@@ -183,12 +183,14 @@ def report(
             print_report(figures)
             return
         if output == "html":
+            from trueline.report.besides import read_besides
             from trueline.report.html import to_html
 
             by_channel = headline(reader, "channel", first, last)
             by_campaign = headline(reader, "campaign", first, last)
             loads = loads_behind(reader, by_campaign.provenance.as_of)
-            text = to_html(by_channel, by_campaign, loads)
+            besides = read_besides(reader, first, last)
+            text = to_html(by_channel, by_campaign, loads, besides)
         else:
             text = to_json(figures) if output == "json" else to_csv(figures)
     if out is None:

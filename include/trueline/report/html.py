@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trueline.errors import ConfigurationError
 from trueline.report import charts, figures
+from trueline.report.besides import Besides, sections
 from trueline.report.headline import Report, Row, SourceLoads, effect, has_claims
 from trueline.report.look import look_at
 from trueline.report.words import (
@@ -62,13 +63,19 @@ FUNNEL_HEADERS = (
 )
 
 
-def to_html(by_channel: Report, by_campaign: Report, loads: Sequence[SourceLoads] = ()) -> str:
+def to_html(
+    by_channel: Report,
+    by_campaign: Report,
+    loads: Sequence[SourceLoads] = (),
+    besides: Besides | None = None,
+) -> str:
     """The page for two reports on the same days.
 
     Args:
         by_channel: ``headline(reader, "channel", ...)``.
         by_campaign: ``headline(reader, "campaign", ...)``.
         loads: ``loads_behind(reader, as_of)``, for the footer.
+        besides: ``read_besides(reader, ...)``, for the tables beside the funnel.
 
     Raises:
         ConfigurationError: the reports are not what their names say, or not on the same days.
@@ -104,6 +111,7 @@ def to_html(by_channel: Report, by_campaign: Report, loads: Sequence[SourceLoads
             campaigns_without_picture=len(by_campaign.rows) - len(pictured),
             ledger_headers=[channel_label(row["platform"]) for row in by_channel.rows],
             ledger=_ledger([*by_channel.rows, by_channel.totals]),
+            sections=sections(by_channel, besides),
             definitions=DEFINITIONS,
             loads=loads,
         )

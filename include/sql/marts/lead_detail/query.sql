@@ -44,7 +44,7 @@ touches as (
         touch_id,
         page_path
     from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
