@@ -153,9 +153,7 @@ def report(
     profile: ProfileOption = None,
     by: Annotated[
         str,
-        typer.Option(
-            help="channel, campaign, day, week, month, segment, landing_page or form."
-        ),
+        typer.Option(help="channel, campaign, day, week, month, segment, landing_page or form."),
     ] = "campaign",
     output: Annotated[str, typer.Option("--format", help="table, json, csv or html.")] = "table",
     first_date: Annotated[str | None, typer.Option(help="First reporting day.")] = None,
