@@ -65,7 +65,9 @@ def read_case(path: Path) -> Case:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or set(content) - _KEYS or "expect" not in content:
         raise ConfigurationError(
-            "A case has the keys params, built_first, given and expect.", where=str(path), fix="Correct them."
+            "A case has the keys params, built_first, given and expect.",
+            where=str(path),
+            fix="Correct them.",
         )
     if key not in catalog or catalog[key].query is None:
         raise ConfigurationError(

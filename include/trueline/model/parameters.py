@@ -21,6 +21,14 @@ REPORT_PARAMETERS: dict[str, str] = {
     "by": "STRING",
     "first_date": "DATE",
     "last_date": "DATE",
+    # The rows behind one figure.
+    "line": "STRING",
+    "platform": "STRING",
+    "account_id": "STRING",
+    "campaign_id": "STRING",
+    "dimension": "STRING",
+    "dimension_value": "STRING",
+    "lead_key": "STRING",
 }
 # Given to the script that appends a pull.
 LOAD_PARAMETERS: dict[str, str] = {
@@ -51,5 +59,10 @@ RULE_PARAMETERS: dict[str, str] = {
     "warm_score": "NUMERIC",
     "upload_click_window_days": "INT64",
     "unknown_consent": "STRING",
+    "judgement_days": "INT64",
+    "curve_days": "INT64",
+    "curve_from_leads": "INT64",
+    "curve_from_qualified": "INT64",
+    "close_after_days": "INT64",
 }
 PARAMETERS: dict[str, str] = RUN_PARAMETERS | REPORT_PARAMETERS | RULE_PARAMETERS

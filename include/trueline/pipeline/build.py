@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 from trueline import __version__
 from trueline.errors import ConfigurationError
+from trueline.judgement.rows import TABLE as JUDGEMENTS
+from trueline.judgement.rows import write_judgements
 from trueline.model.catalog import Table, build_order, load_catalog
 from trueline.model.parameters import HISTORY_START
 from trueline.pipeline.incremental import FullRebuildNeededError, run_incrementally
@@ -186,7 +188,7 @@ def build(
                 assert isinstance(last, _LastBuild)
                 try:
                     with warehouse.transaction() as transaction:
-                        summary = run_incrementally(
+                        changes = run_incrementally(
                             transaction,
                             catalog,
                             order,
@@ -196,11 +198,14 @@ def build(
                             max_affected_days=MAX_AFFECTED_DAYS,
                             progress=progress,
                         )
-                        days = summary.days
+                        days = changes.days
                         row_counts = {
-                            table.key: last.row_counts[table.key] + summary.growth.get(table.key, 0)
+                            table.key: last.row_counts[table.key] + changes.growth.get(table.key, 0)
                             for table in order
                         }
+                        row_counts[JUDGEMENTS] = write_judgements(
+                            transaction, changes.reader, rulebook, as_of
+                        )
                         new_loads = _record_run(
                             transaction, record, rulebook, row_counts, None, started
                         )
@@ -215,6 +220,9 @@ def build(
                         row_counts[table.key] = transaction.rebuild(table, parameters)
                         if progress:
                             progress(table.key)
+                    row_counts[JUDGEMENTS] = write_judgements(
+                        transaction, transaction, rulebook, as_of
+                    )
                     new_loads = _record_run(
                         transaction, record, rulebook, row_counts, because, started
                     )

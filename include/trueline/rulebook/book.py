@@ -63,6 +63,11 @@ class Rulebook:
             "disqualified_score": qualification.score.disqualified_below or Decimal(0),
             "upload_click_window_days": qualification.upload.click_window_days,
             "unknown_consent": qualification.upload.unknown_consent,
+            "judgement_days": qualification.judgement.window_days,
+            "curve_days": qualification.final_after_days + qualification.judgement.history_days,
+            "curve_from_leads": qualification.judgement.curve_from_leads,
+            "curve_from_qualified": qualification.judgement.curve_from_qualified,
+            "close_after_days": qualification.judgement.close_after_days,
         }
 
     def tables(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from trueline.rulebook.attribution import LowerText
+from trueline.rulebook.judgement import JudgementRules
 from trueline.settings.yaml_lines import SettingError, Strict
 
 Criterion = Literal["fit", "budget", "authority", "need", "timing", "interest", "intent"]
@@ -148,6 +149,7 @@ class QualificationRules(Strict):
     lead_types: tuple[LeadTypeRule, ...] = DECLARED_LEAD_TYPES
     final_after_days: int = Field(default=60, ge=1, le=730)
     upload: Upload = Upload()
+    judgement: JudgementRules = JudgementRules()
 
     @model_validator(mode="after")
     def _every_reason_has_a_place(self) -> QualificationRules:

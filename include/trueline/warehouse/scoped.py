@@ -73,6 +73,11 @@ def rows_now(
     )
 
 
+def provenance(table: Table) -> frozenset[str]:
+    """The columns of ``PROVENANCE`` that do not tell the table's rows apart."""
+    return PROVENANCE - set(table.grain)
+
+
 def differing_rows(table: Table, without: Iterable[str]) -> str:
     """Rows of ``old`` or ``fresh`` that the other does not have."""
     names = columns(table, without=without)

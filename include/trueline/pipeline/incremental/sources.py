@@ -9,7 +9,7 @@ from trueline.model.catalog import Table
 from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import scoped
 
-LOADS = "staging.stg_loads"
+LOADS, RATES = "staging.stg_loads", "staging.stg_fx__rates"
 # Small tables whose change concerns particular people or days, which are looked up for it. A
 # change of any other small table may concern everybody.
 HANDLED = frozenset(
@@ -18,7 +18,7 @@ HANDLED = frozenset(
         "staging.stg_ads__campaigns",
         "staging.stg_ads__claim_days",
         "staging.stg_crm__completeness",
-        "staging.stg_fx__rates",
+        RATES,
     }
 )
 
@@ -135,7 +135,8 @@ def days_of_changed_loads(parts: Parts, table: Table) -> set[date]:
         elif raw.layer == "raw" and (column := raw.partition_column) is not None:
             days.update(
                 parts.days_of(
-                    f"select distinct {_reporting_day(raw, column)} as day from {raw.key} as rows_of "
+                    f"select distinct {_reporting_day(raw, column)} as day "
+                    f"from {raw.key} as rows_of "
                     "inner join scratch.changed_loads as changed "
                     f"on rows_of.load_id = changed.load_id where {_of_rows(raw)}"
                 )
@@ -144,15 +145,15 @@ def days_of_changed_loads(parts: Parts, table: Table) -> set[date]:
 
 
 def _keys_beside_loads(parts: Parts, table: Table) -> str | None:
-    """Keys whose rows change though no load speaks of them."""
-    rates = parts.table("staging.stg_fx__rates")
-    if rates.key in table.reads and parts.differing.get(rates.key):
-        keys = ", ".join(f"rows_of.{key}" for key in table.rebuilt_by)
-        return (
-            f"select {keys} from {table.key} as rows_of where rows_of.currency_code in "
-            f"(select currency_code from scratch.{scoped.place('diff', rates)})"
-        )
-    return None
+    """Keys whose rows change though no load speaks of them: amounts whose day has another rate."""
+    rates = parts.table(RATES)
+    if RATES not in table.reads or not parts.differing.get(RATES):
+        return None
+    return (
+        f"select {_of(table.rebuilt_by, 'rows_of')} from {table.key} as rows_of "
+        f"inner join scratch.{scoped.place('diff', rates)} as rates "
+        "on rows_of.currency_code = rates.currency_code and rows_of.amount_date = rates.rate_date"
+    )
 
 
 def _raw_table(parts: Parts, table: Table) -> Table:
