@@ -16,6 +16,7 @@ from trueline.warehouse import scoped
 
 EVENTS, TOUCHES = "staging.stg_web__tag_events", "staging.stg_web__touches"
 LEADS, STAGES, DEALS = "staging.stg_crm__leads", "staging.stg_crm__stages", "staging.stg_crm__deals"
+SHARED_BROWSERS = "staging.stg_web__shared_browsers"
 CLICKS, CAMPAIGNS = "staging.stg_ads__clicks", "staging.stg_ads__campaigns"
 LINKS, NEIGHBOURS = "identity.links", "identity.neighbours"
 SHARED, NODES = "identity.shared_nodes", "identity.person_nodes"
@@ -72,7 +73,12 @@ def _carriers_of_changes(parts: Parts) -> None:
         for key in NODE_OF
         if parts.differing.get(key) and (table := parts.table(key))
     }
-    linking = [told[key] for key in (EVENTS, TOUCHES, LEADS) if key in told]
+    if parts.differing.get(SHARED_BROWSERS):
+        browsers = f"scratch.{scoped.place('diff', parts.table(SHARED_BROWSERS))}"
+        condition = f"rows_of.client_id in (select client_id from {browsers})"
+        records = parts.rows_now(parts.table(LEADS), condition, select=f"{NODE_OF[LEADS]} as node")
+        told[SHARED_BROWSERS] = records
+    linking = [told[key] for key in (EVENTS, TOUCHES, LEADS, SHARED_BROWSERS) if key in told]
     _keep_nodes(parts, "carriers", linking)
     _keep_nodes(parts, "changed_nodes", [*told.values(), *_told_by_ads(parts)])
 
@@ -132,18 +138,36 @@ def _rebuild_links(parts: Parts) -> None:
     parts.keep(scoped.place("old", links), scoped.rows(links, join=carried))
     parts.settle(links, ("node_a",))
 
+    # Whether a thing is shared by too many may depend on what else its carriers carry.
     parts.keep(
-        "changed_things", f"select distinct node_b from scratch.{scoped.place('diff', links)}"
+        "changed_things",
+        "select distinct links.node_b from ("
+        f"select node_a, node_b from scratch.{scoped.place('old', links)} union all "
+        f"select node_a, node_b from scratch.{scoped.place('fresh', links)}) as links "
+        f"inner join scratch.{scoped.place('replaced', links)} as replaced using (node_a)",
     )
-    shared = "inner join scratch.changed_things as changed on rows_of.node_b = changed.node_b"
-    parts.keep(scoped.place("given", links), parts.rows_now(links, join=shared))
+    of_things = "inner join scratch.changed_things as changed on rows_of.{} = changed.node_b"
+    carriers = scoped.place("carriers", links)
+    parts.keep(
+        carriers,
+        "select distinct node_a from (\n"
+        + parts.rows_now(links, join=of_things.format("node_b"), select="rows_of.node_a")
+        + "\n) as carriers",
+    )
+    given = scoped.place("given", links)
+    of_carriers = f"inner join scratch.{carriers} as carriers on rows_of.node_a = carriers.node_a"
+    parts.keep(given, parts.rows_now(links, join=of_carriers))
     for key, column in ((SHARED, "node"), (NEIGHBOURS, "via")):
         table = parts.table(key)
-        parts.compute(table, {LINKS: scoped.place("given", links)})
-        changed = (
-            f"inner join scratch.changed_things as changed on rows_of.{column} = changed.node_b"
-        )
-        parts.keep(scoped.place("old", table), scoped.rows(table, join=changed))
+        fresh = scoped.place("fresh", table)
+        inputs = {LINKS: given}
+        parts.compute(table, {**parts.whole_inputs(table, inputs), **inputs})
+        # The carriers' other things are not here with all of theirs.
+        only = of_things.format(column)
+        columns = scoped.columns(table, "rows_of")
+        parts.keep(f"{fresh}__all", f"select * from scratch.{fresh}")
+        parts.keep(fresh, f"select {columns} from scratch.{fresh}__all as rows_of {only}")
+        parts.keep(scoped.place("old", table), scoped.rows(table, join=only))
         parts.settle(table, (column,))
 
 
