@@ -25,7 +25,7 @@ class IncrementalSummary:
         nodes: Records, browsers and lone submissions that had to be looked at.
         days: Reporting days that were computed anew.
         rows: Table → rows that differ from before.
-        growth: Table → rows inserted less rows deleted.
+        growth: Table → rows inserted less rows deleted; of a snapshot its rows.
         reader: Reads the tables as this run leaves them, while its transaction is open.
     """
 
@@ -166,7 +166,7 @@ def _of_days(table: Table) -> str | None:
 def _rebuild_snapshot(parts: Parts, table: Table) -> None:
     """Replace the snapshot of this run's own day; those of other days stay."""
     parts.compute(table, parts.whole_inputs(table))
-    parts.growth[table.key] = parts.count(scoped.snapshot_growth(table))
+    parts.growth[table.key] = parts.count(scoped.fresh_rows(table))
     # Its day's rows are replaced whatever they are.
     parts.keep(
         scoped.place("replaced", table),
