@@ -207,11 +207,7 @@ def build(
                         days = changes.days
                         row_counts = {
                             table.key: changes.growth.get(table.key, 0)
-                            + (
-                                0
-                                if table.rebuilt_by == "snapshot"
-                                else last.row_counts[table.key]
-                            )
+                            + (0 if table.rebuilt_by == "snapshot" else last.row_counts[table.key])
                             for table in order
                         }
                         row_counts[JUDGEMENTS] = write_judgements(

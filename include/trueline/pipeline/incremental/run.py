@@ -13,7 +13,7 @@ from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import Transaction, scoped, statements
 from trueline.warehouse.base import Reader, Rows
 
-_DERIVED_LAYERS = frozenset({"identity", "attribution", "qualification", "marts", "activation"})
+DERIVED_LAYERS = frozenset({"identity", "attribution", "qualification", "marts", "activation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def run_incrementally(
     staging = [table for table in order if table.layer == "staging"]
     sources.rebuild_staging(parts, staging, told)
     graph = [table for table in order if table.key in people.GRAPH]
-    derived = [table for table in order if table.layer in _DERIVED_LAYERS and table not in graph]
+    derived = [table for table in order if table.layer in DERIVED_LAYERS and table not in graph]
     nodes = people.rebuild_people(parts, derived, people_whose_clock_ran_out(), told)
     days: set[date] = set()
     for table in derived:
