@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
+from trueline.cli import build_verb, check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
 from trueline.cli.output import Format, emit
 from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
 from trueline.redaction import RedactingFilter, redact
 from trueline.settings.profile import Profile, load_profile
-from trueline.windows import Window, parse_day, utc_now
+from trueline.windows import Window, moment_of, parse_day, utc_now
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,6 +31,7 @@ key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed pe
 app.add_typer(sql_verbs.app, name="sql")
 app.add_typer(mapping_verb.app, name="mapping")
 app.add_typer(key_app, name="key")
+app.command()(build_verb.build)
 app.command()(check_verb.check)
 app.command()(cost_verb.cost)
 app.command("move-history")(move_verb.move_history)
@@ -92,6 +93,7 @@ def run(
     window_end: Annotated[str | None, typer.Option(help="Last day; default yesterday.")] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only these sources.")] = None,
     as_of: Annotated[str | None, typer.Option(help="Pretend that it is this moment.")] = None,
+    mode: build_verb.ModeOption = "auto",
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Ingest all sources, check, build, check, publish: the whole daily run in one process."""
@@ -127,11 +129,7 @@ def run(
         for other in failed[1:]:
             typer.echo(redact(str(other)), err=True)
         raise failed[0]
-    done("gate raw", pipeline.check(chosen, "raw", run_label="cli").as_dict())
-    built = pipeline.build(chosen, window, as_of=_moment(as_of), run_label="cli")
-    done("build", built.as_dict())
-    done("gate marts", pipeline.check(chosen, "marts", run_label="cli").as_dict())
-    done("publish", pipeline.publish(chosen, run_label="cli").as_dict())
+    build_verb.build_and_publish(chosen, window, moment_of(as_of), mode, done)
     if output is Format.JSON:
         emit(rows, output, empty="")
     else:
@@ -261,17 +259,6 @@ def _window(profile: Profile, start: str | None, end: str | None) -> Window:
     today = utc_now().astimezone(ZoneInfo(profile.time_zone)).date()
     last: date = parse_day(end, what="--window-end") if end else today - timedelta(days=1)
     return Window(parse_day(start, what="--window-start") if start else last, last)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"--as-of is {text!r}, which is not a moment.", fix="Use 2026-11-20T06:00:00+00:00."
-        ) from None
 
 
 def _connection(profile: Profile, source: str) -> Any:
