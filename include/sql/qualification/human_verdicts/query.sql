@@ -42,11 +42,16 @@ newest_word_per_history as (
 
 histories as (
 
+    -- Of merged records the surviving one tells whether all are deleted.
     select
         lead_key,
         crm,
         history_record_id,
-        logical_and(is_deleted) as is_deleted
+        if(
+            countif(not is_merged_away) > 0,
+            countif(is_deleted and not is_merged_away) = countif(not is_merged_away),
+            logical_and(is_deleted)
+        ) as is_deleted
     from lead_records
     group by lead_key, crm, history_record_id
 
@@ -65,7 +70,8 @@ known_doubles as (
             case
                 when newest.reason = 'marked_duplicate' then false
                 when newest.verdict in ('qualified', 'disqualified') then true
-                else not histories.is_deleted
+                when histories.is_deleted then false
+                else true
             end
         ) over (partition by histories.lead_key) as others
     from histories
