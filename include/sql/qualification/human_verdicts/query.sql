@@ -91,6 +91,7 @@ words as (
         changes.changed_at,
         changes.stage,
         changes.stage_reason,
+        if(changes.verdict = 'pending', 0, 1) as place_in_moment,
         if(
             changes.reason = 'marked_duplicate' and doubles.is_marked and doubles.others > 0,
             'pending',
@@ -113,11 +114,11 @@ words_until_the_next as (
         *,
         lead(changed_at) over (
             partition by lead_key, crm, history_record_id
-            order by changed_at, if(verdict = 'pending', 0, 1), stage, crm_record_id
+            order by changed_at, place_in_moment, stage, crm_record_id
         ) as until_at,
         lag(verdict) over (
             partition by lead_key, crm, history_record_id
-            order by changed_at, if(verdict = 'pending', 0, 1), stage, crm_record_id
+            order by changed_at, place_in_moment, stage, crm_record_id
         ) as verdict_before
     from words
 
