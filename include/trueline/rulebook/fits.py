@@ -148,9 +148,7 @@ def write_fit(rulebook: Path, fit: ModelFit) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(
-                "# Written by trueline model fit. For another, fit under a new name.\n"
-            )
+            file.write("# Written by trueline model fit. For another, fit under a new name.\n")
             yaml.safe_dump(_content(fit), file, sort_keys=False)
     except FileExistsError:
         raise ConfigurationError(
