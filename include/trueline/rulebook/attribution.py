@@ -175,7 +175,7 @@ class AttributionRules(Strict):
     @model_validator(mode="after")
     def _settings_fit_the_model(self) -> AttributionRules:
         known = _SETTINGS_OF_MODEL.get(self.model, ())
-        for name in self.model_settings.model_fields_set:
+        for name in sorted(self.model_settings.model_fields_set):
             if name not in known:
                 owners = [model for model, names in _SETTINGS_OF_MODEL.items() if name in names]
                 raise SettingError(
