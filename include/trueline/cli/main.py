@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import build_verb, check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
+from trueline.cli import (
+    build_verb,
+    check_verb,
+    cost_verb,
+    mapping_verb,
+    model_verb,
+    move_verb,
+    sql_verbs,
+)
 from trueline.cli.output import Format, emit
 from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
@@ -30,6 +38,7 @@ app = typer.Typer(
 key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed personal data.")
 app.add_typer(sql_verbs.app, name="sql")
 app.add_typer(mapping_verb.app, name="mapping")
+app.add_typer(model_verb.app, name="model")
 app.add_typer(key_app, name="key")
 app.command()(build_verb.build)
 app.command()(check_verb.check)
