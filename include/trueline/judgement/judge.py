@@ -78,13 +78,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Costs:
+    """Intervals of the cost per qualified lead and per pixel conversion; None: cannot be said."""
+
+    own: Interval | None = None
+    others: Interval | None = None
+    claim: Interval | None = None
+    others_claim: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The word, and everything that made it.
 
     Attributes:
         threshold: The figure that the reason compares with: a setting, or the others' nearer bound.
-        cost, others_cost: Intervals of the cost per qualified lead.
-        claim_cost, others_claim_cost: Intervals of the cost per pixel conversion.
         gap: Where a dear campaign loses most beside the others; None unless fix or burning.
         cause: The line of that gap that stands out most; None where none does.
     """
@@ -92,10 +100,7 @@ class Judgement:
     word: Word
     reason: Reason
     threshold: Decimal | None = None
-    cost: Interval | None = None
-    others_cost: Interval | None = None
-    claim_cost: Interval | None = None
-    others_claim_cost: Interval | None = None
+    costs: Costs = Costs()
     gap: Gap | None = None
     cause: str | None = None
 
@@ -135,16 +140,16 @@ def judge(campaign: Evidence, others: Evidence, rules: JudgementRules) -> Judgem
         return Judgement("too_early", "spend_unknown")
     if campaign.mature_spend is None:
         return Judgement("too_early", "no_history")
-    costs = {
-        "cost": cost_interval(campaign.mature_spend, campaign.qualified_leads),
-        "others_cost": cost_interval(others.mature_spend, others.qualified_leads),
-        "claim_cost": cost_interval(campaign.spend_reported, campaign.pixel_conversions),
-        "others_claim_cost": cost_interval(others.spend_reported, others.pixel_conversions),
-    }
+    costs = Costs(
+        cost_interval(campaign.mature_spend, campaign.qualified_leads),
+        cost_interval(others.mature_spend, others.qualified_leads),
+        cost_interval(campaign.spend_reported, campaign.pixel_conversions),
+        cost_interval(others.spend_reported, others.pixel_conversions),
+    )
 
     def said(word: Word, reason: Reason, threshold: Decimal | int | None = None) -> Judgement:
         limit = None if threshold is None else Decimal(threshold)
-        return Judgement(word, reason, limit, **costs)
+        return Judgement(word, reason, limit, costs)
 
     ripe = _ratio(campaign.mature_spend, campaign.spend)
     maturity = campaign.maturity if campaign.real_leads else ripe
@@ -156,7 +161,7 @@ def judge(campaign: Evidence, others: Evidence, rules: JudgementRules) -> Judgem
     expected = campaign.mature_spend / usual if usual else _ZERO
     if campaign.decided_leads < rules.min_decided_leads and expected < rules.enough_expected:
         return said("too_early", "few_leads", rules.min_decided_leads)
-    own, rest = costs["cost"], costs["others_cost"]
+    own, rest = costs.own, costs.others
     if usual is None or own is None or rest is None:
         return said("keep", "nothing_to_compare")
     if others.qualified_leads < rules.min_qualified_leads:
@@ -178,17 +183,17 @@ def judge(campaign: Evidence, others: Evidence, rules: JudgementRules) -> Judgem
 def _dear(
     campaign: Evidence,
     others: Evidence,
-    costs: Mapping[str, Interval | None],
+    costs: Costs,
     threshold: Decimal | None,
 ) -> Judgement:
-    claim, others_claim = costs["claim_cost"], costs["others_claim_cost"]
+    claim, others_claim = costs.claim, costs.others_claim
     is_cheap = claim is not None and others_claim is not None and claim.is_below(others_claim)
     gap = _worst_gap(campaign, others)
     return Judgement(
         "burning" if is_cheap else "fix",
         "cheap_claims_dear_leads" if is_cheap else "dearer",
         threshold,
-        **costs,
+        costs,
         gap=gap,
         cause=_worst_cause(campaign, others, gap),
     )
@@ -196,28 +201,17 @@ def _dear(
 
 def _worst_gap(campaign: Evidence, others: Evidence) -> Gap:
     """Cost per qualified lead is claim cost × claims per lead × leads per qualified lead."""
-    factors: dict[Gap, Decimal] = {}
-    for gap, own, rest in (
-        (
-            "cost_per_pixel_conversion",
-            campaign.cost_per_pixel_conversion,
-            others.cost_per_pixel_conversion,
-        ),
-        ("pixel_to_real", *(_loss(*_first_step(each)) for each in (campaign, others))),
-        ("real_to_qualified", *(_loss(*_second_step(each)) for each in (campaign, others))),
-    ):
-        factor = _ratio(own, rest)
-        if factor is not None:
-            factors[gap] = factor  # type: ignore[index]
+    own, rest = _losses(campaign), _losses(others)
+    factors = {gap: factor for gap in own if (factor := _ratio(own[gap], rest[gap]))}
     return max(factors, key=lambda gap: factors[gap], default="real_to_qualified")
 
 
-def _first_step(evidence: Evidence) -> tuple[Decimal, Decimal]:
-    return evidence.pixel_conversions, evidence.real_leads_reported
-
-
-def _second_step(evidence: Evidence) -> tuple[Decimal, Decimal]:
-    return evidence.decided_leads, evidence.qualified_leads
+def _losses(evidence: Evidence) -> dict[Gap, Decimal | None]:
+    return {
+        "cost_per_pixel_conversion": evidence.cost_per_pixel_conversion,
+        "pixel_to_real": _loss(evidence.pixel_conversions, evidence.real_leads_reported),
+        "real_to_qualified": _loss(evidence.decided_leads, evidence.qualified_leads),
+    }
 
 
 def _loss(before: Decimal, after: Decimal) -> Decimal | None:

@@ -138,19 +138,19 @@ def _row(
         "qualified_leads": campaign.qualified_leads,
         "maturity": _numeric(campaign.maturity),
         "cost_per_qualified_lead": _cost(campaign, judgement),
-        **_bounds("cost_per_qualified_lead", said.cost),
+        **_bounds("cost_per_qualified_lead", said.costs.own),
         "others_cost_per_qualified_lead": _numeric(others.cost_per_qualified_lead)
         if others
         else None,
-        **_bounds("others_cost_per_qualified_lead", said.others_cost),
+        **_bounds("others_cost_per_qualified_lead", said.costs.others),
         "cost_per_pixel_conversion": _numeric(campaign.cost_per_pixel_conversion)
         if judgement
         else None,
-        **_bounds("cost_per_pixel_conversion", said.claim_cost),
+        **_bounds("cost_per_pixel_conversion", said.costs.claim),
         "others_cost_per_pixel_conversion": _numeric(others.cost_per_pixel_conversion)
         if others
         else None,
-        **_bounds("others_cost_per_pixel_conversion", said.others_claim_cost),
+        **_bounds("others_cost_per_pixel_conversion", said.costs.others_claim),
         "rules_version": maturity["rules_version"],
         "as_of": maturity["as_of"],
     }
