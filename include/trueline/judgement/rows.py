@@ -32,12 +32,17 @@ _STEP = Decimal("0.000000001")
 _ZERO = Decimal(0)
 
 
-def write_judgements(transaction: Transaction, rulebook: Rulebook, as_of: datetime) -> int:
+def write_judgements(
+    transaction: Transaction, reader: Reader, rulebook: Rulebook, as_of: datetime
+) -> int:
     """Replace the snapshot of ``as_of``'s day; returns the number of rows.
 
     Call it in the transaction that rebuilt the marts, after all of them.
+
+    Args:
+        reader: Sees the marts as the transaction leaves them.
     """
-    rows = judgement_rows(transaction, rulebook, as_of)
+    rows = judgement_rows(reader, rulebook, as_of)
     transaction.execute(
         f"delete from {TABLE} where as_of_date = @as_of_date",
         {"as_of_date": _day(rulebook, as_of)},

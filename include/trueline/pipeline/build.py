@@ -203,6 +203,9 @@ def build(
                             table.key: last.row_counts[table.key] + changes.growth.get(table.key, 0)
                             for table in order
                         }
+                        row_counts[JUDGEMENTS] = write_judgements(
+                            transaction, changes.reader, rulebook, as_of
+                        )
                         new_loads = _record_run(
                             transaction, record, rulebook, row_counts, None, started
                         )
@@ -217,6 +220,9 @@ def build(
                         row_counts[table.key] = transaction.rebuild(table, parameters)
                         if progress:
                             progress(table.key)
+                    row_counts[JUDGEMENTS] = write_judgements(
+                        transaction, transaction, rulebook, as_of
+                    )
                     new_loads = _record_run(
                         transaction, record, rulebook, row_counts, because, started
                     )

@@ -414,7 +414,8 @@ def _point_to(link: Path, target: str) -> None:
 
 def _used(text: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """DuckDB refuses parameters that the statement does not use."""
-    return {name: value for name, value in (params or {}).items() if f"${name}" in text}
+    used = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in (params or {}).items() if name in used}
 
 
 def _quoted(path: Path) -> str:

@@ -73,7 +73,7 @@ settled_leads as (
         ) as won_age
     from qualified_leads
     inner join leads using (lead_key)
-    left join won_deals using (person_key)
+    left join won_deals on leads.person_key = won_deals.person_key
     cross join known
     where
         date_diff(

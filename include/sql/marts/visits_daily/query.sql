@@ -4,21 +4,21 @@ with
 touches as (
 
     select * from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
 origins as (
 
     select * from identity.origins
-    where entity_kind = 'touch'
+    where report_date >= @history_start and entity_kind = 'touch'
 
 ),
 
 visits_daily as (
 
     select
-        date(touches.occurred_at, @reporting_time_zone) as report_date,
+        touches.report_date,
         origins.platform,
         origins.account_id,
         origins.campaign_id,
@@ -28,8 +28,11 @@ visits_daily as (
         @rules_version as rules_version,
         @as_of as as_of
     from touches
-    inner join origins on touches.touch_id = origins.entity_key
-    group by report_date, origins.platform, origins.account_id, origins.campaign_id
+    inner join origins
+        on
+            touches.report_date = origins.report_date
+            and touches.touch_id = origins.entity_key
+    group by touches.report_date, origins.platform, origins.account_id, origins.campaign_id
 
 )
 

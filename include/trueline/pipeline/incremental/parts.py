@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,9 +10,8 @@ from typing import Any
 
 from trueline.model.catalog import Table
 from trueline.warehouse import Transaction, scoped
-from trueline.warehouse.base import MAX_ROUNDS, still_changing
+from trueline.warehouse.base import MAX_ROUNDS, Rows, still_changing
 from trueline.warehouse.places import with_places
-
 
 # The column that says which reporting day a row belongs to.
 _DAYS = ("report_date", "rate_date")
@@ -133,14 +133,26 @@ class Parts:
         Args:
             given: Tables for which the caller has something else.
         """
+        reads = table.reads & self.touched.keys()
+        return self._whole(sorted(key for key in reads if key not in given))
+
+    def _whole(self, keys: Sequence[str]) -> dict[str, str]:
         inputs = {}
-        for key in sorted(each for each in table.reads & self.touched.keys() if each not in given):
+        for key in keys:
             read = self.table(key)
             rows = self.rows_now(read)
             if rows != scoped.rows(read):
                 inputs[key] = scoped.place("whole", read)
                 self.keep(inputs[key], rows)
         return inputs
+
+    def query_as_left(self, sql: str, params: Mapping[str, Any]) -> Rows:
+        """Rows of a query over the tables as this run leaves them."""
+        return self.transaction.query(_with_inputs(sql, self._kept_whole(sql)), params)
+
+    def _kept_whole(self, sql: str) -> dict[str, str]:
+        read = {key for key in self.touched if re.search(rf"\b{re.escape(key)}\b", sql)}
+        return self._whole(sorted(read))
 
     def replace_all(self, table: Table) -> int:
         """Compute a small table whole and replace the rows of its grain that differ."""

@@ -11,6 +11,7 @@ from trueline.model.catalog import Table
 from trueline.pipeline.incremental import people, sources
 from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import Transaction, scoped, statements
+from trueline.warehouse.base import Reader, Rows
 
 _DERIVED_LAYERS = frozenset({"identity", "attribution", "qualification", "marts", "activation"})
 
@@ -25,6 +26,7 @@ class IncrementalSummary:
         days: Reporting days that were computed anew.
         rows: Table → rows that differ from before.
         growth: Table → rows inserted less rows deleted.
+        reader: Reads the tables as this run leaves them, while its transaction is open.
     """
 
     changed_loads: int
@@ -32,6 +34,17 @@ class IncrementalSummary:
     days: int
     rows: Mapping[str, int]
     growth: Mapping[str, int]
+    reader: Reader
+
+
+@dataclass(frozen=True, slots=True)
+class _AsLeft:
+    """A reader of what the run has made."""
+
+    parts: Parts
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
+        return self.parts.query_as_left(sql, params or {})
 
 
 def run_incrementally(
@@ -78,7 +91,9 @@ def run_incrementally(
             parts.replace_all(table)
         if table.rebuilt_by != "person":
             told(table.key)
-    return IncrementalSummary(loads, nodes, len(days), parts.differing, parts.growth)
+    return IncrementalSummary(
+        loads, nodes, len(days), parts.differing, parts.growth, _AsLeft(parts)
+    )
 
 
 def people_whose_clock_ran_out() -> str:
@@ -152,5 +167,12 @@ def _rebuild_snapshot(parts: Parts, table: Table) -> None:
     """Replace the snapshot of this run's own day; those of other days stay."""
     parts.compute(table, parts.whole_inputs(table))
     parts.growth[table.key] = parts.count(scoped.snapshot_growth(table))
+    # Its day's rows are replaced whatever they are.
+    parts.keep(
+        scoped.place("replaced", table),
+        f"select as_of_date from {table.key} where as_of_date = @as_of_date union distinct "
+        f"select as_of_date from scratch.{scoped.place('fresh', table)}",
+    )
+    parts.touched[table.key] = ("as_of_date",)
     parts.transaction.execute(statements.delete_all(table), parts.parameters)
     parts.transaction.execute(scoped.insert_fresh(table), parts.parameters)
