@@ -21,6 +21,7 @@ _GAPS = {
     "cost_per_pixel_conversion": "the pixel conversions themselves are dear",
     "pixel_to_real": "most is lost between pixel conversions and real leads",
     "real_to_qualified": "most is lost between real leads and qualified leads",
+    "qualified_to_opportunity": "its qualified leads seldom become opportunities",
 }
 _WAITING = {
     "spend_unknown": "some of the spend is in a currency without a known rate",
@@ -70,9 +71,12 @@ def _subject(row: Row) -> str:
 
 
 def _sentence(judged: Mapping[str, Any], currency: str) -> str:
+    measure, unit = "cost_per_qualified_lead", "qualified lead"
+    if judged["reason"] in ("cheaper_opportunities", "dearer_opportunities"):
+        measure, unit = "cost_per_qualified_opportunity", "qualified opportunity"
     price = (
-        f"a qualified lead costs {currency}{ripe_cost(judged, 'cost_per_qualified_lead')}, at the "
-        f"other paid campaigns {ripe_cost(judged, 'others_cost_per_qualified_lead')}"
+        f"a {unit} costs {currency}{ripe_cost(judged, measure)}, at the other paid campaigns "
+        f"{ripe_cost(judged, f'others_{measure}')}"
     )
     if judged["judgement"] == "scale":
         return f"scale: {price}."
