@@ -17,6 +17,7 @@ from trueline.cli import (
     build_verb,
     check_verb,
     cost_verb,
+    health_verb,
     mapping_verb,
     model_verb,
     move_verb,
@@ -43,6 +44,7 @@ app.add_typer(key_app, name="key")
 app.command()(build_verb.build)
 app.command()(check_verb.check)
 app.command()(cost_verb.cost)
+app.command()(health_verb.health)
 app.command("move-history")(move_verb.move_history)
 
 ProfileOption = Annotated[
@@ -155,8 +157,11 @@ def report(
     out: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
 ) -> None:
     """The three numbers side by side, with both gaps by cause."""
+    from trueline.judgement.health import health
     from trueline.report.files import to_csv, to_json
     from trueline.report.headline import headline, loads_behind
+    from trueline.report.judgement import judged
+    from trueline.rulebook import load_rulebook
     from trueline.warehouse import open_reader
 
     if output not in ("table", "json", "csv", "html"):
@@ -167,19 +172,21 @@ def report(
     first = parse_day(first_date, what="--first-date") if first_date else None
     last = parse_day(last_date, what="--last-date") if last_date else None
     with open_reader(chosen) as reader:
-        figures = headline(reader, by, first, last)  # type: ignore[arg-type]
+        figures = judged(reader, headline(reader, by, first, last))  # type: ignore[arg-type]
+        if output in ("table", "html"):
+            signs = health(reader, load_rulebook(chosen.rulebook, chosen.time_zone))
         if output == "table":
             from trueline.report.table import print_report
 
-            print_report(figures)
+            print_report(figures, health=signs)
             return
         if output == "html":
             from trueline.report.html import to_html
 
-            by_channel = headline(reader, "channel", first, last)
-            by_campaign = headline(reader, "campaign", first, last)
+            by_channel = judged(reader, headline(reader, "channel", first, last))
+            by_campaign = judged(reader, headline(reader, "campaign", first, last))
             loads = loads_behind(reader, by_campaign.provenance.as_of)
-            text = to_html(by_channel, by_campaign, loads)
+            text = to_html(by_channel, by_campaign, loads, health=signs)
         else:
             text = to_json(figures) if output == "json" else to_csv(figures)
     if out is None:

@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -149,7 +150,9 @@ def case_parameters(case: Case) -> dict[str, Any]:
         "rules_version": "v1",
     }
     given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
-    return {**defaults, **given}
+    found = {**defaults, **given}
+    zone = ZoneInfo(found["reporting_time_zone"])
+    return {"as_of_date": found["as_of"].astimezone(zone).date(), **found}
 
 
 @cache
