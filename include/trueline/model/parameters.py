@@ -32,6 +32,7 @@ RULE_PARAMETERS: dict[str, str] = {
     "sync_lag_minutes": "INT64",
     "clock_slack_minutes": "INT64",
     "max_fan_out": "INT64",
+    "max_rate_age_days": "INT64",
     "default_goal": "STRING",
     "attribution_model": "STRING",
     "final_after_days": "INT64",

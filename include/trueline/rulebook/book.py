@@ -50,6 +50,7 @@ class Rulebook:
             "sync_lag_minutes": attribution.sync_lag_minutes,
             "clock_slack_minutes": attribution.clock_slack_minutes,
             "max_fan_out": attribution.max_fan_out,
+            "max_rate_age_days": attribution.max_rate_age_days,
             "default_goal": attribution.default_goal,
             "attribution_model": attribution.model,
             "final_after_days": qualification.final_after_days,
@@ -120,6 +121,10 @@ class Rulebook:
             "crm_source_channels": [
                 {"crm_source": source, "channel": channel}
                 for source, channel in attribution.crm_source_channels.items()
+            ],
+            "self_reported_channels": [
+                {"self_reported_source": answer, "channel": channel}
+                for answer, channel in attribution.self_reported_channels.items()
             ],
             "bot_user_agents": [{"pattern": pattern} for pattern in attribution.bot_user_agents],
             "internal_keys": [

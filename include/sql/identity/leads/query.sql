@@ -59,26 +59,17 @@ persons_with_events_around as (
 record_origins as (
 
     select
-        person_nodes.person_key,
-        origins.platform,
-        origins.account_id,
-        origins.campaign_id,
-        origins.evidence
-    from staging.stg_crm__leads as crm_leads
-    inner join identity.person_nodes as person_nodes
-        on person_nodes.node = concat('crm:', crm_leads.crm, ':', crm_leads.crm_record_id)
-    inner join identity.origins as origins
-        on
-            origins.entity_kind = 'crm_lead'
-            and origins.entity_key = concat(crm_leads.crm, ':', crm_leads.crm_record_id)
+        person_key,
+        platform,
+        account_id,
+        campaign_id,
+        evidence
+    from identity.origins
+    where report_date >= @history_start and entity_kind = 'crm_lead'
     -- The earliest record that knows anything at all.
     qualify row_number() over (
-        partition by person_nodes.person_key
-        order by
-            if(origins.platform = 'unknown', 1, 0),
-            crm_leads.crm_created_at,
-            crm_leads.crm,
-            crm_leads.crm_record_id
+        partition by person_key
+        order by if(platform = 'unknown', 1, 0), occurred_at, entity_key
     ) = 1
 
 ),

@@ -1,5 +1,6 @@
 -- Where each submission, visit and CRM record came from. Evidence order: click id, ad id in the
--- URL, kind of click id, UTM, referrer, CRM source. What nobody can place becomes unknown.
+-- URL, kind of click id, UTM, referrer, CRM source, what the person says. What nobody can place
+-- becomes unknown.
 with
 
 evidence_carriers as (
@@ -7,6 +8,9 @@ evidence_carriers as (
     select
         'tag_event' as entity_kind,
         event_key as entity_key,
+        coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
+        occurred_at,
+        report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -14,15 +18,19 @@ evidence_carriers as (
         utm_medium,
         utm_campaign,
         referrer_host,
-        cast(null as string) as crm_source
+        cast(null as string) as crm_source,
+        cast(null as string) as self_reported_source
     from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
     union all
 
     select
         'touch' as entity_kind,
         touch_id as entity_key,
+        coalesce(concat('client:', client_id), concat('touch:', touch_id)) as node,
+        occurred_at,
+        report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -30,15 +38,19 @@ evidence_carriers as (
         utm_medium,
         utm_campaign,
         referrer_host,
-        cast(null as string) as crm_source
+        cast(null as string) as crm_source,
+        cast(null as string) as self_reported_source
     from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
     union all
 
     select
         'crm_lead' as entity_kind,
         concat(crm, ':', crm_record_id) as entity_key,
+        concat('crm:', crm, ':', crm_record_id) as node,
+        crm_created_at as occurred_at,
+        date(crm_created_at, @reporting_time_zone) as report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -46,7 +58,8 @@ evidence_carriers as (
         utm_medium,
         utm_campaign,
         cast(null as string) as referrer_host,
-        crm_source
+        crm_source,
+        self_reported_source
     from staging.stg_crm__leads
 
 ),
@@ -125,6 +138,13 @@ crm_source_channels as (
 
 ),
 
+self_reported_channels as (
+
+    select * from rules.self_reported_channels
+    where rules_version = @rules_version
+
+),
+
 channel_per_utm as (
 
     select
@@ -174,6 +194,9 @@ channel_found as (
     select
         carriers.entity_kind,
         carriers.entity_key,
+        carriers.node,
+        carriers.occurred_at,
+        carriers.report_date,
         carriers.utm_campaign,
         carriers.ad_campaign_id,
         clicks.platform as clicked_platform,
@@ -189,6 +212,8 @@ channel_found as (
             when by_utm.channel is not null then 'utm'
             when carriers.utm_source is not null or carriers.utm_medium is not null then 'utm'
             when carriers.referrer_host is not null then 'referrer'
+            when by_crm_source.channel is not null then 'crm_source'
+            when by_self_report.channel is not null then 'self_reported'
             when carriers.crm_source is not null then 'crm_source'
             else 'none'
         end as evidence,
@@ -199,7 +224,9 @@ channel_found as (
             when by_utm.channel is not null then by_utm.channel
             when carriers.utm_source is not null or carriers.utm_medium is not null then 'unknown'
             when carriers.referrer_host is not null then coalesce(by_referrer.channel, 'referral')
-            when carriers.crm_source is not null then coalesce(by_crm_source.channel, 'unknown')
+            when by_crm_source.channel is not null then by_crm_source.channel
+            when by_self_report.channel is not null then by_self_report.channel
+            when carriers.crm_source is not null then 'unknown'
             -- A visit without any trace was typed in; a CRM record without any says nothing.
             when carriers.entity_kind = 'crm_lead' then 'unknown'
             else 'direct'
@@ -217,6 +244,8 @@ channel_found as (
         on carriers.referrer_host = by_referrer.referrer_host
     left join crm_source_channels as by_crm_source
         on carriers.crm_source = by_crm_source.crm_source
+    left join self_reported_channels as by_self_report
+        on carriers.self_reported_source = by_self_report.self_reported_source
 
 ),
 
@@ -225,6 +254,9 @@ origins as (
     select
         found.entity_kind,
         found.entity_key,
+        coalesce(person_nodes.person_key, found.node) as person_key,
+        found.occurred_at,
+        found.report_date,
         found.channel as platform,
         case
             when found.evidence = 'click_id' then found.clicked_account_id
@@ -246,6 +278,7 @@ origins as (
         found.evidence,
         @rules_version as rules_version
     from channel_found as found
+    left join identity.person_nodes as person_nodes using (node)
     left join channels on found.channel = channels.channel
     -- People tag the campaign's id or its name; both are looked up within the channel.
     left join campaigns_by_id as by_tag_id

@@ -26,6 +26,7 @@ stg_web__touches as (
     select
         touch_id,
         occurred_at,
+        date(occurred_at, @reporting_time_zone) as report_date,
         client_id,
         page_path,
         nullif(trim(click_id), '') as click_id,
