@@ -31,6 +31,7 @@ class Said:
     """What the warehouse holds.
 
     Attributes:
+        clicks: The clicks that Google's report names a campaign for.
         persons: The person of each thing, by kind and key as in :class:`Thing`.
         causes: Cause and campaign of each macro event, by event key.
         credits: The credits of each lead, by the CRM record that the lead is named after.
@@ -40,6 +41,7 @@ class Said:
     """
 
     as_of: datetime
+    clicks: frozenset[str]
     persons: dict[tuple[str, str], str]
     causes: dict[str, tuple[str, Campaign]]
     credits: dict[str, list[tuple[Campaign, float]]]
@@ -67,6 +69,7 @@ class Said:
             ((as_of,),) = rows("select max(as_of) from marts.funnel_daily")
             return cls(
                 as_of=as_of,
+                clicks=frozenset(key for (key,) in rows("select click_id from raw.ad_clicks")),
                 persons={
                     (kinds[kind], _record_id(key) if kind == "crm_lead" else key): person
                     for kind, key, person in rows(

@@ -23,20 +23,22 @@ PRECISION, RECALL = 0.99, 0.97
 CAUSE_SHARE, CAUSE_EVENTS = 0.02, 2
 #: The campaign that brings buyers and the one that only looks cheap.
 GOOD, BURNING = SOURCES["fleet"], SOURCES["instant"]
+#: Of a lead whose first contact the data can tell.
+TOLD = "told"
 #: A two-sided interval of 90%.
 _Z = 1.645
 
 
-def tells_campaign(touch: Touch, query: str) -> bool:
+def tells_campaign(touch: Touch, query: str, said: Said) -> bool:
     """Whether a landing address says which campaign was clicked.
 
     A channel without campaigns is told by its referrer or by the lack of any. An ad's click is
-    told by Google's click report, by an ad id or by a tag; ``gbraid`` and ``fbclid`` alone are in
-    no report.
+    told by Google's click report, which goes back 90 days, by an ad id or by a tag; ``gbraid`` and
+    ``fbclid`` alone are in no report.
     """
     if not SOURCES[touch.source].platform:
         return query == touch.query
-    return "utm_campaign=" in query or (touch.click_id_type == "gclid" and "gclid=" in query)
+    return "utm_campaign=" in query or (touch.click_id in said.clicks and touch.click_id in query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def score_causes(world: World, said: Said) -> CauseScore:
         if cause != event.true_cause:
             confused[event.true_cause, cause] += 1
         origin = Campaign.of(SOURCES[item.touch.source])
-        if _is_campaign_told(item):
+        if _is_campaign_told(item, said):
             observed[origin] += 1
             true_cells[origin, event.true_cause] += 1
             said_cells[campaign, cause] += 1
@@ -121,11 +123,11 @@ def score_causes(world: World, said: Said) -> CauseScore:
     return CauseScore(delivered.total(), right, confused, cells, untold)
 
 
-def _is_campaign_told(item: Submission) -> bool:
+def _is_campaign_told(item: Submission, said: Said) -> bool:
     """By the form's own address, or by the visit that the same browser began with."""
-    if tells_campaign(item.touch, item.query):
+    if tells_campaign(item.touch, item.query, said):
         return True
-    return bool(item.client_id) and tells_campaign(item.touch, item.touch.query)
+    return bool(item.client_id) and tells_campaign(item.touch, item.touch.query, said)
 
 
 @dataclass
@@ -141,19 +143,18 @@ class CreditScore:
 
     leads: Counter[str] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
-    true: dict[str, Counter[Campaign]] = field(default_factory=lambda: defaultdict(Counter))
-    said: dict[str, defaultdict[Campaign, float]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(float))
+    true: dict[str, Counter[Campaign]] = field(
+        default_factory=lambda: {"all": Counter(), TOLD: Counter()}
     )
+    said: dict[str, dict[Campaign, float]] = field(default_factory=lambda: {"all": {}, TOLD: {}})
 
     def error(self, which: str) -> float:
         """Share of the credits that would have to move: half the summed differences."""
         campaigns = {*self.true[which], *self.said[which]}
-        moved = sum(abs(self.true[which][each] - self.said[which][each]) for each in campaigns)
+        moved = sum(
+            abs(self.true[which][each] - self.said[which].get(each, 0.0)) for each in campaigns
+        )
         return moved / 2 / max(1, self.true[which].total())
-
-
-TOLD = "told"
 
 
 def score_credits(
@@ -165,17 +166,20 @@ def score_credits(
             continue
         origin = Campaign(lead.true_channel, lead.true_campaign)
         given = said.credits.get(lead.crm_record_id, [])
-        why = _why_untold(lead, evidence, things)
+        why = _why_untold(lead, said, evidence, things)
         score.leads[why] += 1
         score.right[why] += sum(credit for campaign, credit in given if campaign == origin) > 0.999
         for which in ("all", TOLD) if why == TOLD else ("all",):
             score.true[which][origin] += 1
             for campaign, credit in given:
-                score.said[which][campaign] += credit
+                before = score.said[which].get(campaign, 0.0)
+                score.said[which][campaign] = before + credit
     return score
 
 
-def _why_untold(lead: Lead, evidence: Evidence, things: Mapping[tuple[str, str], Thing]) -> str:
+def _why_untold(
+    lead: Lead, said: Said, evidence: Evidence, things: Mapping[tuple[str, str], Thing]
+) -> str:
     """``told``, or why the data cannot say where the lead's first contact came from."""
     visits = lead.person.touches
     if not visits:
@@ -186,7 +190,7 @@ def _why_untold(lead: Lead, evidence: Evidence, things: Mapping[tuple[str, str],
     linked = evidence.of(record, visit)
     if linked != LINKABLE:
         return f"first visit not linkable: {linked}"
-    if not tells_campaign(visits[0], visits[0].query):
+    if not tells_campaign(visits[0], visits[0].query, said):
         return "address tells no campaign"
     return TOLD
 
