@@ -145,6 +145,7 @@ qualified_conversions as (
             )
         ) as conversion_id,
         qualified.lead_key,
+        qualified.person_key,
         qualified.crm,
         qualified.crm_record_id,
         qualified.conversion_goal,

@@ -26,6 +26,7 @@ touches_before_the_lead as (
 
     select
         leads.lead_key,
+        leads.person_key,
         leads.report_date,
         touches.entity_key as touch_id,
         touches.occurred_at as touched_at,
@@ -49,6 +50,7 @@ lead_touches as (
 
     select
         lead_key,
+        person_key,
         report_date,
         touch_id,
         touched_at,
