@@ -31,6 +31,8 @@ CONTACT_PROPERTIES = (
     "utm_source",
     "utm_medium",
     "utm_campaign",
+    "platform_lead_id",
+    "self_reported_source",
     "landing_page",
     "form_id",
     "industry",

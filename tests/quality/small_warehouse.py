@@ -114,6 +114,9 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
     "raw.crm_leads": [{**_LOAD, **_LEAD, "consent_ad_user_data": "granted", "fit": Decimal("0.5")}],
     "raw.crm_stages": [{**_LOAD, **_LEAD}],
     "raw.crm_deals": [{**_LOAD, **_LEAD, "deal_amount": Decimal(900), "currency_code": "EUR"}],
+    "raw.exchange_rates": [
+        {**_LOAD, "base_currency": "EUR", "quote_currency": "USD", "rate": Decimal("1.15")},
+    ],
     "rules.channels": [{"channel": "google_ads", "makes_claims": True, "look_back_days": 90}],
     "marts.pixel_to_real_gap": [
         {**_PLACE, **_GOAL, **_GAP_ONE, **_GIVER},

@@ -97,6 +97,7 @@ lead_credits as (
     select
         billionths.lead_key,
         billionths.touch_position as credit_position,
+        leads.person_key,
         billionths.report_date,
         leads.conversion_goal,
         billionths.platform,

@@ -29,6 +29,13 @@ delivery as (
 
 ),
 
+visits as (
+
+    select * from marts.visits_daily
+    where report_date >= @history_start
+
+),
+
 claim_days as (
 
     select * from staging.stg_ads__claim_days
@@ -60,6 +67,25 @@ campaign_days as (
         account_id,
         campaign_id
     from delivery
+
+    union distinct
+
+    select
+        report_date,
+        platform,
+        account_id,
+        campaign_id
+    from visits
+
+),
+
+platform_claim_days as (
+
+    -- For rows whose account nobody can tell, any account of the platform speaks.
+    select distinct
+        report_date,
+        platform
+    from claim_days
 
 ),
 
@@ -141,22 +167,29 @@ funnel_daily as (
         campaign_days.platform,
         campaign_days.account_id,
         campaign_days.campaign_id,
-        campaigns.campaign_name,
-        -- A day that cost money and has no row in the gap: was anybody asked?
+        -- As the day was told; readers show the newest name of the days they ask for.
+        delivery.campaign_name,
+        -- A day with money or visits and no row in the gap: was anybody asked?
         case
             when gap_one.claim_state is not null then gap_one.claim_state
             when not coalesce(channels.makes_claims, false) then 'not_applicable'
-            when claim_days.report_date is not null then 'none'
+            when
+                claim_days.report_date is not null
+                or (
+                    campaign_days.account_id = 'unknown'
+                    and platform_claim_days.report_date is not null
+                )
+                then 'none'
             else 'missing'
         end as claim_state,
         @reporting_currency as currency_code,
-        case
-            when delivery.cost_micros is null then numeric '0'
-            when coalesce(delivery.currency_code, @reporting_currency) = @reporting_currency
-                then cast(delivery.cost_micros as numeric) * numeric '0.000001'
-        end as spend_amount,
+        if(delivery.report_date is null, 0, delivery.spend_amount) as spend_amount,
+        coalesce(delivery.is_rate_missing, false) as is_rate_missing,
         coalesce(delivery.impressions, 0) as impressions,
         coalesce(delivery.clicks, 0) as clicks,
+        coalesce(visits.visits, 0) as visits,
+        coalesce(visits.measured_visits, 0) as measured_visits,
+        coalesce(visits.bounces, 0) as bounces,
         coalesce(gap_one.pixel_conversions, 0) as pixel_conversions,
         coalesce(gap_one.observed_without_claim, 0) as observed_without_claim,
         coalesce(gap_one.claimed_not_observed, 0) as claimed_not_observed,
@@ -203,8 +236,9 @@ funnel_daily as (
     left join gap_one using (report_date, platform, account_id, campaign_id)
     left join gap_two using (report_date, platform, account_id, campaign_id)
     left join delivery using (report_date, platform, account_id, campaign_id)
-    left join staging.stg_ads__campaigns as campaigns using (platform, account_id, campaign_id)
+    left join visits using (report_date, platform, account_id, campaign_id)
     left join claim_days using (report_date, platform, account_id)
+    left join platform_claim_days using (report_date, platform)
     left join channels on campaign_days.platform = channels.channel
 
 )
