@@ -17,6 +17,7 @@ from trueline.cli import (
     build_verb,
     check_verb,
     cost_verb,
+    explain_verbs,
     health_verb,
     mapping_verb,
     model_verb,
@@ -45,6 +46,9 @@ app.command()(build_verb.build)
 app.command()(check_verb.check)
 app.command()(cost_verb.cost)
 app.command()(health_verb.health)
+app.command()(explain_verbs.explain)
+app.command()(explain_verbs.lead)
+app.command()(explain_verbs.drift)
 app.command("move-history")(move_verb.move_history)
 
 ProfileOption = Annotated[
@@ -150,7 +154,10 @@ def run(
 @app.command()
 def report(
     profile: ProfileOption = None,
-    by: Annotated[str, typer.Option(help="channel, campaign, day, week or month.")] = "campaign",
+    by: Annotated[
+        str,
+        typer.Option(help="channel, campaign, day, week, month, segment, landing_page or form."),
+    ] = "campaign",
     output: Annotated[str, typer.Option("--format", help="table, json, csv or html.")] = "table",
     first_date: Annotated[str | None, typer.Option(help="First reporting day.")] = None,
     last_date: Annotated[str | None, typer.Option(help="Last reporting day.")] = None,
@@ -158,6 +165,7 @@ def report(
 ) -> None:
     """The three numbers side by side, with both gaps by cause."""
     from trueline.judgement.health import health
+    from trueline.report.by import report_by
     from trueline.report.files import to_csv, to_json
     from trueline.report.headline import headline, loads_behind
     from trueline.report.judgement import judged
@@ -172,7 +180,7 @@ def report(
     first = parse_day(first_date, what="--first-date") if first_date else None
     last = parse_day(last_date, what="--last-date") if last_date else None
     with open_reader(chosen) as reader:
-        figures = judged(reader, headline(reader, by, first, last))  # type: ignore[arg-type]
+        figures = judged(reader, report_by(reader, by, first, last))
         if output in ("table", "html"):
             signs = health(reader, load_rulebook(chosen.rulebook, chosen.time_zone))
         if output == "table":
@@ -181,12 +189,14 @@ def report(
             print_report(figures, health=signs)
             return
         if output == "html":
+            from trueline.report.besides import read_besides
             from trueline.report.html import to_html
 
             by_channel = judged(reader, headline(reader, "channel", first, last))
             by_campaign = judged(reader, headline(reader, "campaign", first, last))
             loads = loads_behind(reader, by_campaign.provenance.as_of)
-            text = to_html(by_channel, by_campaign, loads, health=signs)
+            besides = read_besides(reader, first, last)
+            text = to_html(by_channel, by_campaign, loads, besides, health=signs)
         else:
             text = to_json(figures) if output == "json" else to_csv(figures)
     if out is None:
