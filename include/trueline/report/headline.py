@@ -277,7 +277,8 @@ def added_up(rows: Sequence[Row]) -> Row:
 
 
 def _ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:
-    if numerator is None or not denominator:
+    # More credited back than spent: nothing was bought that anything could be a return on.
+    if numerator is None or denominator is None or denominator <= 0:
         return None
     return (Decimal(numerator) / Decimal(denominator)).quantize(_NUMERIC_STEP, ROUND_HALF_UP)
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trueline.errors import ConfigurationError
+from trueline.judgement.health import Health
 from trueline.report import charts, figures
 from trueline.report.besides import Besides, sections
 from trueline.report.headline import Report, Row, SourceLoads, effect, has_claims
+from trueline.report.health import health_lines
+from trueline.report.judgement import expected, headline_cost, judgement_word, ripe_cost
 from trueline.report.look import look_at
 from trueline.report.words import (
     DEFINITIONS,
@@ -63,11 +66,23 @@ FUNNEL_HEADERS = (
 )
 
 
+JUDGEMENT_HEADERS = (
+    "Judgement",
+    "Verdicts in",
+    "Cost per qualified lead once ripe",
+    "Other paid campaigns",
+    "Expected customers",
+    "Expected revenue",
+)
+
+
 def to_html(
     by_channel: Report,
     by_campaign: Report,
     loads: Sequence[SourceLoads] = (),
     besides: Besides | None = None,
+    *,
+    health: Health | None = None,
 ) -> str:
     """The page for two reports on the same days.
 
@@ -76,6 +91,7 @@ def to_html(
         by_campaign: ``headline(reader, "campaign", ...)``.
         loads: ``loads_behind(reader, as_of)``, for the footer.
         besides: ``read_besides(reader, ...)``, for the tables beside the funnel.
+        health: The signs of the funnel as a whole.
 
     Raises:
         ConfigurationError: the reports are not what their names say, or not on the same days.
@@ -97,6 +113,9 @@ def to_html(
             numbers=_numbers(total),
             beside=_beside(total, by_campaign.provenance.currency),
             remarks=look_at(by_campaign),
+            judgement_headers=JUDGEMENT_HEADERS,
+            judgements=_judgement_lines(by_campaign),
+            health=health_lines(health) if health else [],
             headers=FUNNEL_HEADERS,
             channels=_funnel_lines(by_channel),
             campaigns=_funnel_lines(by_campaign),
@@ -207,11 +226,33 @@ def _funnel_cells(row: Row) -> list[str]:
         cost("cost_per_pixel_conversion"),
         cost("cost_per_real_lead"),
         cost("cost_per_qualified_lead"),
-        cost("cost_per_qualified_opportunity"),
+        headline_cost(row),
         figures.rate(row["pixel_to_real_rate"]),
         figures.rate(row["real_to_qualified_rate"]),
         figures.rate(row["qualified_to_opportunity_rate"]),
         figures.times(row["roas"]),
+    ]
+
+
+def _judgement_lines(report: Report) -> list[_Line]:
+    """One line per campaign that is judged, or that something is expected of."""
+    return [
+        _Line(
+            campaign_label(row),
+            _channel_note(row),
+            [
+                judgement_word(row),
+                figures.rate(row["judged"].get("maturity")),
+                *(
+                    ripe_cost(row["judged"], name) if row["judgement"] else figures.DASH
+                    for name in ("cost_per_qualified_lead", "others_cost_per_qualified_lead")
+                ),
+                expected(row, "customers"),
+                expected(row, "revenue"),
+            ],
+        )
+        for row in report.rows
+        if row.get("judged")
     ]
 
 

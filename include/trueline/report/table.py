@@ -11,8 +11,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trueline.judgement.health import Health
 from trueline.report import figures
 from trueline.report.headline import Report, effect, first_gap, has_claims
+from trueline.report.health import health_lines
+from trueline.report.judgement import headline_cost, judgement_word
 from trueline.report.look import look_at
 from trueline.report.words import (
     DIMENSIONS,
@@ -41,22 +44,25 @@ class _Column:
         return min(widest, _CAMPAIGN_WIDTH) if self.is_name else widest
 
 
-def print_report(report: Report, console: Console | None = None) -> None:
+def print_report(
+    report: Report, console: Console | None = None, *, health: Health | None = None
+) -> None:
     """Print the tables and what to look at, as plain text where the output is not a terminal.
 
     Args:
-        report: What ``headline`` read.
+        report: What ``headline`` read, and ``judged`` added to.
+        health: The signs of the funnel as a whole, to name those that show.
         console: Where to; by default standard output, 140 columns wide unless it is a terminal.
     """
     if console is None:
         console = Console(highlight=False)
         if not console.is_terminal:
             console = Console(highlight=False, width=PLAIN_WIDTH)
-    for part in _parts(report, console.width):
+    for part in _parts(report, health, console.width):
         console.print(part)
 
 
-def _parts(report: Report, width: int) -> Iterator[RenderableType]:
+def _parts(report: Report, health: Health | None, width: int) -> Iterator[RenderableType]:
     provenance = report.provenance
     amounts = f", amounts in {provenance.currency}" if provenance.currency else ""
     claimed = report.totals["pixel_conversions"] is not None
@@ -70,7 +76,8 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     yield _help(
         "A lead counts on the day it came in, so the newest days still gain qualified leads. "
         + (
-            "The total row divides all spend by all leads."
+            "The total row divides all spend by all leads. In brackets: where the true cost lies, "
+            "with 90% confidence."
             if claimed
             else "No platform tells its claims or spend by this, so neither is shown."
         )
@@ -109,6 +116,9 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
         yield Text.assemble(
             "• ", (remark.subject, "bold"), ": " if remark.subject else "", remark.text
         )
+    if health:
+        yield Text("\nThe funnel as a whole", style="bold")
+        yield from (Text(f"• {line}") for line in health_lines(health))
     yield _help(
         f"\nRulebook {provenance.rules_version}, as of {provenance.as_of:%Y-%m-%d %H:%M} UTC"
         + (
@@ -128,10 +138,10 @@ def _funnel_columns(report: Report) -> list[_Column]:
     ) -> _Column:
         return _Column(header, [show(row[name]) for row in lines], is_key_figure=key_figure)
 
-    def cost(header: str, name: str, *, key_figure: bool = False) -> _Column:
+    def cost(header: str, name: str) -> _Column:
         # No spend is not a cost of zero: what a channel without ads costs is not known here.
         cells = [figures.cost(row[name] if row["spend_amount"] else None) for row in lines]
-        return _Column(header, cells, is_key_figure=key_figure)
+        return _Column(header, cells)
 
     claims = [figures.count(row["pixel_conversions"] if has_claims(row) else None) for row in lines]
     return [
@@ -144,12 +154,20 @@ def _funnel_columns(report: Report) -> list[_Column]:
         cost("Cost\nper\npixel", "cost_per_pixel_conversion"),
         cost("Cost\nper\nreal", "cost_per_real_lead"),
         cost("Cost\nper\nqual.", "cost_per_qualified_lead"),
-        cost("Cost per\nqual.\nopp.", "cost_per_qualified_opportunity", key_figure=True),
+        _Column("Cost per\nqual.\nopp.", [headline_cost(row) for row in lines], is_key_figure=True),
         column("Pixel\nto\nreal", figures.rate, "pixel_to_real_rate"),
         column("Real\nto\nqual.", figures.rate, "real_to_qualified_rate"),
         column("Qual.\nto\nopp.", figures.rate, "qualified_to_opportunity_rate"),
         column("Won /\nspend", figures.times, "roas"),
+        *_judgement_columns(report),
     ]
+
+
+def _judgement_columns(report: Report) -> list[_Column]:
+    if report.by != "campaign":
+        return []
+    cells = [judgement_word(row) for row in report.rows]
+    return [_Column("Judge-\nment", [*cells, ""], is_key_figure=True)]
 
 
 def _reach_columns(report: Report) -> list[_Column]:
@@ -232,9 +250,10 @@ def _fitted(columns: Sequence[_Column], width: int) -> RenderableType:
     rest = [column for column in columns if not column.is_name]
     if len(names) > 1 and sum(column.width for column in names) > width // 3:
         names = names[-1:]
-    for gap in (2, 1):
-        if _total(names + rest, gap) <= width:
-            return _drawn(names + rest, gap)
+    for kept in (names, names[-1:]):
+        for gap in (2, 1):
+            if _total(kept + rest, gap) <= width:
+                return _drawn(kept + rest, gap)
     tables, current = [], list(names)
     for column in rest:
         if len(current) > len(names) and _total([*current, column], 2) > width:
