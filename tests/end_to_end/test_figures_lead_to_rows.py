@@ -144,7 +144,8 @@ def test_the_life_of_a_lead_tells_its_whole_credit_and_its_verdict(reader: Reade
 
 def test_what_happened_by_day_has_the_totals_of_the_cohorts(reader: Reader) -> None:
     (by_day,) = reader.query(
-        "select sum(qualified_that_day) as qualified, sum(opportunities_opened_that_day) as opened, "
+        "select sum(qualified_that_day) as qualified, "
+        "sum(opportunities_opened_that_day) as opened, "
         "sum(customers_won_that_day) as won, sum(won_that_day_amount) as amount "
         "from marts.events_by_date"
     )
