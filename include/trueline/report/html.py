@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trueline.errors import ConfigurationError
 from trueline.judgement.health import Health
 from trueline.report import charts, figures
+from trueline.report.besides import Besides, sections
 from trueline.report.headline import Report, Row, SourceLoads, effect, has_claims
 from trueline.report.health import health_lines
 from trueline.report.judgement import expected, headline_cost, judgement_word, ripe_cost
@@ -79,6 +80,7 @@ def to_html(
     by_channel: Report,
     by_campaign: Report,
     loads: Sequence[SourceLoads] = (),
+    besides: Besides | None = None,
     *,
     health: Health | None = None,
 ) -> str:
@@ -88,6 +90,7 @@ def to_html(
         by_channel: ``headline(reader, "channel", ...)``.
         by_campaign: ``headline(reader, "campaign", ...)``.
         loads: ``loads_behind(reader, as_of)``, for the footer.
+        besides: ``read_besides(reader, ...)``, for the tables beside the funnel.
         health: The signs of the funnel as a whole.
 
     Raises:
@@ -127,6 +130,7 @@ def to_html(
             campaigns_without_picture=len(by_campaign.rows) - len(pictured),
             ledger_headers=[channel_label(row["platform"]) for row in by_channel.rows],
             ledger=_ledger([*by_channel.rows, by_channel.totals]),
+            sections=sections(by_channel, besides),
             definitions=DEFINITIONS,
             loads=loads,
         )

@@ -13,16 +13,17 @@ from rich.text import Text
 
 from trueline.judgement.health import Health
 from trueline.report import figures
-from trueline.report.headline import Report, effect, has_claims
+from trueline.report.headline import Report, effect, first_gap, has_claims
 from trueline.report.health import health_lines
 from trueline.report.judgement import headline_cost, judgement_word
 from trueline.report.look import look_at
 from trueline.report.words import (
-    GAP_PIXEL_TO_REAL,
+    DIMENSIONS,
     GAP_REAL_TO_QUALIFIED,
     Step,
     campaign_label,
     channel_label,
+    dimension_label,
 )
 
 # A pipe has no width of its own; this is what the tables are drawn for.
@@ -64,25 +65,38 @@ def print_report(
 def _parts(report: Report, health: Health | None, width: int) -> Iterator[RenderableType]:
     provenance = report.provenance
     amounts = f", amounts in {provenance.currency}" if provenance.currency else ""
+    claimed = report.totals["pixel_conversions"] is not None
     yield Text(
-        f"Pixel conversions, real leads and qualified leads by {report.by}, "
+        f"{'Pixel conversions' if claimed else 'Submissions'}, real leads and qualified leads by "
+        f"{report.by.replace('_', ' ')}, "
         f"{provenance.first_date} to {provenance.last_date}{amounts}",
         style="bold",
     )
-    yield _fitted(_funnel_columns(report), width)
+    yield _fitted(_funnel_columns(report) if claimed else _leads_columns(report), width)
     yield _help(
         "A lead counts on the day it came in, so the newest days still gain qualified leads. "
-        "The total row divides all spend by all leads. In brackets: where the true cost lies, with "
-        "90% confidence."
+        + (
+            "The total row divides all spend by all leads. In brackets: where the true cost lies, "
+            "with 90% confidence."
+            if claimed
+            else "No platform tells its claims or spend by this, so neither is shown."
+        )
     )
-    for title, start, steps, end, sentence in (
+    if claimed:
+        yield Text("\nFrom the ad to the form", style="bold")
+        yield _fitted(_reach_columns(report), width)
+        yield _help(
+            "Visits are those our own tag recorded; the clicks are the platforms' own count."
+        )
+    _, start, steps, _ = first_gap(report.totals)
+    for title, first, steps, end, sentence in (
         (
-            "From pixel conversions to real leads, by cause",
-            ("Pixel", "pixel_conversions"),
-            GAP_PIXEL_TO_REAL,
+            f"From {'pixel conversions' if claimed else 'submissions'} to real leads, by cause",
+            ("Pixel" if claimed else "Sub-\nmitted", start),
+            steps,
             ("Real\nleads", "real_leads"),
-            "Start with what the platform claims, add and take away from left to right: "
-            "what is left are the real leads.",
+            f"Start with what {'the platform claims' if claimed else 'our tag saw'}, add and take "
+            "away from left to right: what is left are the real leads.",
         ),
         (
             "From real leads to qualified leads, by reason",
@@ -93,7 +107,7 @@ def _parts(report: Report, health: Health | None, width: int) -> Iterator[Render
         ),
     ):
         yield Text(f"\n{title}", style="bold")
-        yield _fitted(_gap_columns(report, start, steps, end), width)
+        yield _fitted(_gap_columns(report, first, steps, end), width)
         yield _help(sentence)
     remarks = look_at(report)
     if remarks:
@@ -156,6 +170,46 @@ def _judgement_columns(report: Report) -> list[_Column]:
     return [_Column("Judge-\nment", [*cells, ""], is_key_figure=True)]
 
 
+def _reach_columns(report: Report) -> list[_Column]:
+    lines = [*report.rows, report.totals]
+
+    def column(header: str, show: Callable[[Any], str], name: str) -> _Column:
+        return _Column(header, [show(row[name] or None) for row in lines])
+
+    return [
+        *_name_columns(report),
+        column("Shown", figures.count, "impressions"),
+        column("Clicks", figures.count, "clicks"),
+        column("Clicks\nper\nview", figures.rate, "click_through_rate"),
+        column("Visits", figures.count, "visits"),
+        column("Boun-\nced", figures.rate, "bounce_rate"),
+        _Column("Sub-\nmitted", [figures.count(row["observed_tag_events"]) for row in lines]),
+        column("Click\nto\nsubmit", figures.rate, "click_to_tag_event_rate"),
+        column("Visit\nto\nsubmit", figures.rate, "visit_to_tag_event_rate"),
+    ]
+
+
+def _leads_columns(report: Report) -> list[_Column]:
+    lines = [*report.rows, report.totals]
+
+    def column(
+        header: str, show: Callable[[Any], str], name: str, *, key_figure: bool = False
+    ) -> _Column:
+        return _Column(header, [show(row[name]) for row in lines], is_key_figure=key_figure)
+
+    return [
+        *_name_columns(report),
+        column("Sub-\nmitted", figures.count, "observed_tag_events", key_figure=True),
+        column("Real\nleads", figures.count, "real_leads", key_figure=True),
+        column("Quali-\nfied", figures.count, "qualified_leads", key_figure=True),
+        column("Qual.\nopps", figures.count, "qualified_opportunities"),
+        column("Cus-\ntomers", figures.count, "customers"),
+        column("Real\nto\nqual.", figures.rate, "real_to_qualified_rate"),
+        column("Qual.\nto\nopp.", figures.rate, "qualified_to_opportunity_rate"),
+        column("Won", figures.money, "won_amount"),
+    ]
+
+
 def _gap_columns(
     report: Report, start: tuple[str, str], steps: Sequence[Step], end: tuple[str, str]
 ) -> list[_Column]:
@@ -173,6 +227,9 @@ def _gap_columns(
 
 
 def _name_columns(report: Report) -> list[_Column]:
+    if report.by in DIMENSIONS:
+        values = [dimension_label(row["dimension_value"]) for row in report.rows]
+        return [_Column(DIMENSIONS[report.by], [*values, "Total"], is_name=True)]
     channels = [channel_label(row["platform"]) for row in report.rows]
     if report.by == "campaign":
         campaigns = [campaign_label(row) for row in report.rows]

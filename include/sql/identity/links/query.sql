@@ -25,10 +25,16 @@ tag_events as (
 touches as (
 
     select
-        concat('client:', client_id) as node,
-        *
+        coalesce(concat('client:', client_id), concat('touch:', touch_id)) as node,
+        click_id
     from staging.stg_web__touches
-    where report_date >= @history_start and client_id is not null
+    where report_date >= @history_start
+
+),
+
+shared_browsers as (
+
+    select client_id from staging.stg_web__shared_browsers
 
 ),
 
@@ -63,7 +69,9 @@ things_carried as (
         concat('client:', client_id) as thing,
         'client_id' as method
     from crm_leads
-    where client_id is not null
+    where
+        client_id is not null
+        and client_id not in (select client_id from shared_browsers)
 
     union all
 
@@ -126,7 +134,9 @@ things_carried as (
         concat('client:', client_id) as thing,
         'before_deletion' as method
     from told_before_deletion
-    where client_id is not null
+    where
+        client_id is not null
+        and client_id not in (select client_id from shared_browsers)
 
     union all
 

@@ -12,18 +12,23 @@ links as (
 
 ),
 
+shared_nodes as (
+
+    select node from identity.shared_nodes
+
+),
+
 things_of_few as (
 
     select
-        node_b,
-        min(node_a) as first_carrier
+        links.node_b,
+        min(links.node_a) as first_carrier
     from links
-    where method != 'crm_merge'
-    group by node_b
-    having
-        count(distinct node_a) <= @max_fan_out
-        -- A browser is somebody by itself; an address that one alone carries joins nobody.
-        and (starts_with(node_b, 'client:') or min(node_a) < max(node_a))
+    left join shared_nodes as shared on links.node_b = shared.node
+    where links.method != 'crm_merge' and shared.node is null
+    group by links.node_b
+    -- A browser is somebody by itself; an address that one alone carries joins nobody.
+    having starts_with(links.node_b, 'client:') or min(links.node_a) < max(links.node_a)
 
 ),
 

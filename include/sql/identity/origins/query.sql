@@ -1,27 +1,80 @@
 -- Where each submission, visit and CRM record came from. Evidence order: click id, ad id in the
--- URL, kind of click id, UTM, referrer, CRM source, what the person says. What nobody can place
--- becomes unknown.
+-- URL, kind of click id, UTM, referrer, CRM source, what the person says. A submission whose own
+-- address tells nothing came with its session's visit. What nobody can place becomes unknown.
 with
+
+tag_events as (
+
+    select
+        *,
+        -- A page deeper in the site: its address has lost what the landing page's told.
+        click_id is null
+        and ad_campaign_id is null
+        and utm_source is null
+        and utm_medium is null
+        and utm_campaign is null as is_bare
+    from staging.stg_web__tag_events
+    where report_date >= @history_start
+
+),
+
+touches as (
+
+    select * from staging.stg_web__touches
+    where report_date >= @history_start
+
+),
+
+landing_of_the_session as (
+
+    -- The browser's last visit before the submission, if it is no older than a session.
+    select
+        bare.event_key,
+        touches.click_id,
+        touches.click_id_type,
+        touches.ad_campaign_id,
+        touches.utm_source,
+        touches.utm_medium,
+        touches.utm_campaign,
+        touches.referrer_host
+    from touches
+    inner join tag_events as bare on touches.client_id = bare.client_id
+    where
+        bare.is_bare
+        and touches.occurred_at <= bare.occurred_at
+        and touches.occurred_at
+        >= timestamp_sub(bare.occurred_at, interval @session_minutes minute)
+    qualify row_number() over (
+        partition by bare.event_key
+        order by touches.occurred_at desc, touches.touch_id desc
+    ) = 1
+
+),
 
 evidence_carriers as (
 
     select
         'tag_event' as entity_kind,
-        event_key as entity_key,
-        coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
-        occurred_at,
-        report_date,
-        click_id,
-        click_id_type,
-        ad_campaign_id,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        referrer_host,
+        tag_events.event_key as entity_key,
+        coalesce(
+            concat('client:', tag_events.client_id), concat('event:', tag_events.event_key)
+        ) as node,
+        tag_events.occurred_at,
+        tag_events.report_date,
+        coalesce(tag_events.click_id, landing.click_id) as click_id,
+        if(tag_events.is_bare, landing.click_id_type, tag_events.click_id_type) as click_id_type,
+        coalesce(tag_events.ad_campaign_id, landing.ad_campaign_id) as ad_campaign_id,
+        coalesce(tag_events.utm_source, landing.utm_source) as utm_source,
+        coalesce(tag_events.utm_medium, landing.utm_medium) as utm_medium,
+        coalesce(tag_events.utm_campaign, landing.utm_campaign) as utm_campaign,
+        -- Within the site the referrer is the site itself.
+        if(
+            landing.event_key is null, tag_events.referrer_host, landing.referrer_host
+        ) as referrer_host,
         cast(null as string) as crm_source,
         cast(null as string) as self_reported_source
-    from staging.stg_web__tag_events
-    where report_date >= @history_start
+    from tag_events
+    left join landing_of_the_session as landing using (event_key)
 
     union all
 
@@ -40,8 +93,7 @@ evidence_carriers as (
         referrer_host,
         cast(null as string) as crm_source,
         cast(null as string) as self_reported_source
-    from staging.stg_web__touches
-    where report_date >= @history_start
+    from touches
 
     union all
 

@@ -79,7 +79,7 @@ stg_web__tag_events as (
         deliveries.event_name,
         deliveries.occurred_at,
         date(deliveries.occurred_at, @reporting_time_zone) as report_date,
-        deliveries.client_id,
+        if(shared.client_id is null, deliveries.client_id, null) as client_id,
         deliveries.email_key,
         deliveries.phone_key,
         deliveries.email_domain_key,
@@ -99,6 +99,8 @@ stg_web__tag_events as (
         deliveries.load_id
     from one_row_per_delivery as deliveries
     inner join observers_of_each_delivery as observers using (event_id, copy_number)
+    left join staging.stg_web__shared_browsers as shared
+        on deliveries.client_id = shared.client_id
     left join goal_per_event_name as goals using (event_name)
     left join staging.stg_web__own_tag_goals as own using (conversion_goal)
     -- GA4 alone counts only for goals that have no own tag: it drops and doubles too much.

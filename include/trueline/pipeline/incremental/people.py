@@ -16,6 +16,7 @@ from trueline.warehouse import scoped
 
 EVENTS, TOUCHES = "staging.stg_web__tag_events", "staging.stg_web__touches"
 LEADS, STAGES, DEALS = "staging.stg_crm__leads", "staging.stg_crm__stages", "staging.stg_crm__deals"
+SHARED_BROWSERS = "staging.stg_web__shared_browsers"
 CLICKS, CAMPAIGNS = "staging.stg_ads__clicks", "staging.stg_ads__campaigns"
 LINKS, NEIGHBOURS = "identity.links", "identity.neighbours"
 SHARED, NODES = "identity.shared_nodes", "identity.person_nodes"
@@ -51,9 +52,28 @@ def rebuild_people(
         FullRebuildNeededError: the scope is most of everybody.
     """
     _carriers_of_changes(parts)
-    _rebuild_links(parts)
+    _rebuild_links(parts, "replaced")
     told(LINKS)
     in_scope = _scope(parts, clocks)
+    _rebuild_scope(parts, order, told)
+    return in_scope
+
+
+def recompute_people_of_fresh_rows(parts: Parts, order: Iterable[Table]) -> None:
+    """Recompute everybody to whom a staging row belongs that was computed anew, changed or not."""
+    told = [
+        f"select {NODE_OF[key]} as node from scratch.{scoped.place('fresh', parts.table(key))} "
+        "as rows_of"
+        for key in NODE_OF
+    ]
+    _keep_nodes(parts, "carriers", told)
+    _keep_nodes(parts, "changed_nodes", told)
+    _rebuild_links(parts, "fresh")
+    _scope(parts, "select cast(null as string) as person_key")
+    _rebuild_scope(parts, order, lambda _: None)
+
+
+def _rebuild_scope(parts: Parts, order: Iterable[Table], told: Callable[[str], None]) -> None:
     _give(parts, "scope", (EVENTS, TOUCHES, LEADS, STAGES, DEALS))
     _rebuild_nodes(parts)
     told(NODES)
@@ -62,7 +82,6 @@ def rebuild_people(
         if table.rebuilt_by == "person":
             _rebuild_person_table(parts, table)
             told(table.key)
-    return in_scope
 
 
 def _carriers_of_changes(parts: Parts) -> None:
@@ -72,7 +91,12 @@ def _carriers_of_changes(parts: Parts) -> None:
         for key in NODE_OF
         if parts.differing.get(key) and (table := parts.table(key))
     }
-    linking = [told[key] for key in (EVENTS, TOUCHES, LEADS) if key in told]
+    if parts.differing.get(SHARED_BROWSERS):
+        browsers = f"scratch.{scoped.place('diff', parts.table(SHARED_BROWSERS))}"
+        condition = f"rows_of.client_id in (select client_id from {browsers})"
+        records = parts.rows_now(parts.table(LEADS), condition, select=f"{NODE_OF[LEADS]} as node")
+        told[SHARED_BROWSERS] = records
+    linking = [told[key] for key in (EVENTS, TOUCHES, LEADS, SHARED_BROWSERS) if key in told]
     _keep_nodes(parts, "carriers", linking)
     _keep_nodes(parts, "changed_nodes", [*told.values(), *_told_by_ads(parts)])
 
@@ -110,7 +134,12 @@ def _told_by_ads(parts: Parts) -> list[str]:
     return queries
 
 
-def _rebuild_links(parts: Parts) -> None:
+def _rebuild_links(parts: Parts, which: str) -> None:
+    """Recompute the links of ``carriers``, and what is known of the things they carry.
+
+    Args:
+        which: ``replaced`` looks at the things of carriers that differ, ``fresh`` of all.
+    """
     links = parts.table(LINKS)
     _give(parts, "carriers", (EVENTS, TOUCHES, LEADS))
     raw = parts.table("raw.crm_leads")
@@ -132,18 +161,37 @@ def _rebuild_links(parts: Parts) -> None:
     parts.keep(scoped.place("old", links), scoped.rows(links, join=carried))
     parts.settle(links, ("node_a",))
 
+    # Whether a thing is shared by too many may depend on what else its carriers carry.
     parts.keep(
-        "changed_things", f"select distinct node_b from scratch.{scoped.place('diff', links)}"
+        "changed_things",
+        "select distinct links.node_b from ("
+        f"select node_a, node_b from scratch.{scoped.place('old', links)} union all "
+        f"select node_a, node_b from scratch.{scoped.place('fresh', links)}) as links "
+        "inner join (select distinct node_a "
+        f"from scratch.{scoped.place(which, links)}) as looked_at using (node_a)",
     )
-    shared = "inner join scratch.changed_things as changed on rows_of.node_b = changed.node_b"
-    parts.keep(scoped.place("given", links), parts.rows_now(links, join=shared))
+    of_things = "inner join scratch.changed_things as changed on rows_of.{} = changed.node_b"
+    carriers = scoped.place("carriers", links)
+    parts.keep(
+        carriers,
+        "select distinct node_a from (\n"
+        + parts.rows_now(links, join=of_things.format("node_b"), select="rows_of.node_a")
+        + "\n) as carriers",
+    )
+    given = scoped.place("given", links)
+    of_carriers = f"inner join scratch.{carriers} as carriers on rows_of.node_a = carriers.node_a"
+    parts.keep(given, parts.rows_now(links, join=of_carriers))
     for key, column in ((SHARED, "node"), (NEIGHBOURS, "via")):
         table = parts.table(key)
-        parts.compute(table, {LINKS: scoped.place("given", links)})
-        changed = (
-            f"inner join scratch.changed_things as changed on rows_of.{column} = changed.node_b"
-        )
-        parts.keep(scoped.place("old", table), scoped.rows(table, join=changed))
+        fresh = scoped.place("fresh", table)
+        inputs = {LINKS: given}
+        parts.compute(table, {**parts.whole_inputs(table, inputs), **inputs})
+        # The carriers' other things are not here with all of theirs.
+        only = of_things.format(column)
+        columns = scoped.columns(table, "rows_of")
+        parts.keep(f"{fresh}__all", f"select * from scratch.{fresh}")
+        parts.keep(fresh, f"select {columns} from scratch.{fresh}__all as rows_of {only}")
+        parts.keep(scoped.place("old", table), scoped.rows(table, join=only))
         parts.settle(table, (column,))
 
 
@@ -160,7 +208,8 @@ def _scope(parts: Parts, clocks: str) -> int:
         "inner join scratch.first_nodes as first_nodes using (node) "
         # Who is linked to nothing is named like the node.
         "union distinct select node as person_key from scratch.first_nodes "
-        f"union distinct select person_key from (\n{clocks}\n) as clocks",
+        f"union distinct select person_key from (\n{clocks}\n) as clocks "
+        "where person_key is not null",
     )
     in_scope = parts.keep(
         "scope",

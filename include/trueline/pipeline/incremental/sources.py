@@ -10,6 +10,7 @@ from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import scoped
 
 LOADS, RATES = "staging.stg_loads", "staging.stg_fx__rates"
+LEADS, SHARED_BROWSERS = "staging.stg_crm__leads", "staging.stg_web__shared_browsers"
 # Small tables whose change concerns particular people or days, which are looked up for it. A
 # change of any other small table may concern everybody.
 HANDLED = frozenset(
@@ -54,13 +55,13 @@ def rebuild_staging(parts: Parts, order: Iterable[Table], told: Callable[[str], 
 
 
 def _rebuild_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
-    raw = _raw_table(parts, table)
+    raw = raw_table(parts, table)
     names = ", ".join(keys)
     parts.keep(
         scoped.place("keys", table),
         f"select distinct {_of(keys, 'rows_of')} from {raw.key} as rows_of "
         "inner join scratch.changed_loads as changed on rows_of.load_id = changed.load_id "
-        f"where {_of_rows(raw)}",
+        f"where {_of_rows(raw)}" + "".join(f" and rows_of.{key} is not null" for key in keys),
     )
     if more := _keys_beside_loads(parts, table):
         parts.keep(
@@ -73,7 +74,7 @@ def _rebuild_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
 
 def rebuild_by_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
     """Recompute the keys that wait in ``keys__layer__table`` from raw."""
-    raw = _raw_table(parts, table)
+    raw = raw_table(parts, table)
     asked = f"scratch.{scoped.place('keys', table)}"
     on = " and ".join(f"rows_of.{key} = asked.{key}" for key in keys)
     join = f"inner join {asked} as asked on {on}"
@@ -88,7 +89,15 @@ def rebuild_by_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
         )
         condition = partition_of_days(raw, column) if days else "false"
     parts.keep(given, scoped.rows(raw, condition, join), days)
-    parts.compute(table, {**parts.whole_inputs(table, (raw.key,)), raw.key: given})
+    inputs = {raw.key: given}
+    for key in sorted(table.reads):
+        read = parts.table(key)
+        if read.layer == "staging" and set(keys) <= {each.name for each in read.columns}:
+            if read.rebuilt_by == keys:
+                continue
+            inputs[key] = scoped.place("given", read)
+            parts.keep(inputs[key], parts.rows_now(read, join=join))
+    parts.compute(table, {**parts.whole_inputs(table, inputs), **inputs})
     parts.keep(scoped.place("old", table), scoped.rows(table, join=join))
     parts.settle(table, keys)
 
@@ -145,18 +154,37 @@ def days_of_changed_loads(parts: Parts, table: Table) -> set[date]:
 
 
 def _keys_beside_loads(parts: Parts, table: Table) -> str | None:
-    """Keys whose rows change though no load speaks of them: amounts whose day has another rate."""
-    rates = parts.table(RATES)
-    if RATES not in table.reads or not parts.differing.get(RATES):
-        return None
-    return (
-        f"select {_of(table.rebuilt_by, 'rows_of')} from {table.key} as rows_of "
-        f"inner join scratch.{scoped.place('diff', rates)} as rates "
-        "on rows_of.currency_code = rates.currency_code and rows_of.amount_date = rates.rate_date"
-    )
+    """Keys whose rows change though no load speaks of them."""
+    keys = _of(table.rebuilt_by, "rows_of")
+
+    def differs(key: str) -> bool:
+        return key in table.reads and bool(parts.differing.get(key))
+
+    if differs(RATES):
+        # Amounts whose day has another rate now.
+        return (
+            f"select {keys} from {table.key} as rows_of "
+            f"inner join scratch.{scoped.place('diff', parts.table(RATES))} as rates "
+            "on rows_of.currency_code = rates.currency_code "
+            "and rows_of.amount_date = rates.rate_date"
+        )
+    if differs(SHARED_BROWSERS):
+        # Whose browser turned out to be shared, or not to be.
+        raw = raw_table(parts, table)
+        return (
+            f"select {keys} from {raw.key} as rows_of "
+            f"inner join scratch.{scoped.place('diff', parts.table(SHARED_BROWSERS))} as browsers "
+            f"on rows_of.client_id = browsers.client_id where {_of_rows(raw)}"
+        )
+    if table.key == SHARED_BROWSERS and differs(LEADS):
+        return (
+            f"select {keys} from scratch.{scoped.place('diff', parts.table(LEADS))} as rows_of "
+            "where rows_of.client_id is not null"
+        )
+    return None
 
 
-def _raw_table(parts: Parts, table: Table) -> Table:
+def raw_table(parts: Parts, table: Table) -> Table:
     """The one raw table that a staging table is made of."""
     raw = [
         parts.table(key)
