@@ -42,7 +42,9 @@ def _built_on_the_day_after(company: Company, folder: Path) -> Profile:
                 )
         for name in ("runs", "run_tables", "run_loads"):
             connection.execute(f"delete from ops.{name}")
-        connection.execute("delete from marts.campaign_judgements")
+        for table in load_catalog().values():
+            if table.rebuilt_by == "snapshot":
+                connection.execute(f"delete from {table.key}")
     profile = profile_in(folder / "data")
     pipeline.build(profile, as_of=morning)
     pipeline.publish(profile)
