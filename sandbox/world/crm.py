@@ -80,6 +80,8 @@ def _native_fields(person: Person) -> dict[str, str]:
         "utm_medium": "paid_social",
         "utm_campaign": source.utm_campaign,
         "form_id": "meta-lead-form",
+        # Meta's leadgen id, as its sync writes it into the CRM.
+        "platform_lead_id": str(660_000_000_000_000 + person.number),
     }
 
 

@@ -12,8 +12,9 @@ from tests.live.target import Target
 from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.model.catalog import load_catalog
 from trueline.warehouse import Work, open_warehouse
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
 from trueline.warehouse.bigquery.transaction import read
+from trueline.warehouse.places import with_places
 
 # Long enough on BigQuery that two transactions meet; the fake holds the first one instead.
 PAIRS = 20_000

@@ -17,8 +17,9 @@ from trueline.model.catalog import load_catalog
 from trueline.pipeline.build import run_parameters
 from trueline.rulebook import load_rulebook
 from trueline.warehouse import Work, open_warehouse
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
 from trueline.warehouse.ddl import create_table_sql
+from trueline.warehouse.places import with_places
 from trueline.warehouse.statements import all_scripts, all_statements
 from trueline.windows import utc_now
 

@@ -24,10 +24,10 @@ from trueline.model.cases import (
 )
 from trueline.model.catalog import Table, load_catalog
 from trueline.warehouse.base import MAX_ROUNDS, Rows
-from trueline.warehouse.bigquery.access import with_places
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.transaction import read
 from trueline.warehouse.duckdb import in_memory
+from trueline.warehouse.places import with_places
 
 AT_ONCE = 16
 # The fake is DuckDB too: a few stories show that this module itself is right.

@@ -24,7 +24,8 @@ from trueline.pipeline.build import run_parameters
 from trueline.report.headline import headline
 from trueline.rulebook import load_rulebook
 from trueline.warehouse import Warehouse, Work, open_reader, open_warehouse
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
+from trueline.warehouse.places import with_places
 from trueline.windows import utc_now
 
 # When and by which load a row came differs between two runs; what it says must not.

@@ -114,6 +114,9 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
     "raw.crm_leads": [{**_LOAD, **_LEAD, "consent_ad_user_data": "granted", "fit": Decimal("0.5")}],
     "raw.crm_stages": [{**_LOAD, **_LEAD}],
     "raw.crm_deals": [{**_LOAD, **_LEAD, "deal_amount": Decimal(900), "currency_code": "EUR"}],
+    "raw.exchange_rates": [
+        {**_LOAD, "base_currency": "EUR", "quote_currency": "USD", "rate": Decimal("1.15")},
+    ],
     "rules.channels": [{"channel": "google_ads", "makes_claims": True, "look_back_days": 90}],
     "marts.pixel_to_real_gap": [
         {**_PLACE, **_GOAL, **_GAP_ONE, **_GIVER},
@@ -175,6 +178,39 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
             "crm_record_id": f"{MARKER}-102",
             "person_key": f"{MARKER}-p2",
             "lead_key": f"{MARKER}-l2",
+        },
+    ],
+    "qualification.lead_verdicts": [
+        {
+            "lead_key": f"{MARKER}-l1",
+            "verdict": "qualified",
+            "decided_by": "human",
+            "decided_at": datetime(2026, 11, 17, tzinfo=UTC),
+            "crm_stage": f"{MARKER}-stage",
+        },
+        {"lead_key": f"{MARKER}-l2", "verdict": "pending", "decided_by": "nobody"},
+    ],
+    "qualification.verdict_reasons": [
+        {
+            "lead_key": f"{MARKER}-l1",
+            "reason_order": 1,
+            "is_primary": True,
+            "rule": "human",
+            "verdict": "qualified",
+        },
+        {
+            "lead_key": f"{MARKER}-l1",
+            "reason_order": 2,
+            "rule": "hard_disqualifier",
+            "verdict": "disqualified",
+            "reason": "not_fit",
+        },
+        {
+            "lead_key": f"{MARKER}-l2",
+            "reason_order": 1,
+            "is_primary": True,
+            "rule": "nobody",
+            "verdict": "pending",
         },
     ],
     "activation.qualified_conversions": [

@@ -420,6 +420,53 @@ EXPECTED = {
         },
         [("tag_events", 4, "occurred_at", "bad_timestamp")],
     ),
+    "meta_lead_form": Expected(
+        {
+            "tag_events": "observer event_id platform_lead_id occurred_at ad_campaign_id form_id "
+            "utm_source utm_medium email phone"
+        },
+        {
+            "tag_events": [
+                (
+                    "meta_lead_form",
+                    "660100000000001",
+                    "660100000000001",
+                    "2026-10-01 07:14",
+                    "120210000000000025",
+                    "350000000000007",
+                    "facebook",
+                    "paid_social",
+                    "maria.keller@example.com",
+                    "+493023125000",
+                ),
+                (
+                    "meta_lead_form",
+                    "660100000000002",
+                    "660100000000002",
+                    "2026-10-01 22:20",
+                    None,
+                    "350000000000007",
+                    "instagram",
+                    "social",
+                    "jon@example.org",
+                    None,
+                ),
+            ]
+        },
+        [("tag_events", 4, "occurred_at", "bad_timestamp")],
+    ),
+    "ecb_exchange_rates": Expected(
+        {"exchange_rates": "rate_date base_currency quote_currency rate"},
+        {
+            "exchange_rates": [
+                (october(1), "EUR", "USD", Decimal("1.1469")),
+                (october(2), "EUR", "USD", Decimal("1.1481")),
+                (october(1), "EUR", "GBP", Decimal("0.8631")),
+                (october(1), "EUR", "JPY", Decimal("171.52")),
+            ]
+        },
+        [("exchange_rates", 7, "base_currency", "bad_currency")],
+    ),
 }
 
 

@@ -130,9 +130,27 @@ def test_a_missing_variable_without_default_is_named(profile_file: Path) -> None
         ("qualification.yaml", "warm_from: 0.45", "warm_from: 0.95", "must not be above hot_from"),
         (
             "qualification.yaml",
-            "verdict: disqualified, reason: spam",
+            "verdict: disqualified, reason: spam, contact: false",
             "verdict: disqualified",
             "reason belongs to",
+        ),
+        (
+            "qualification.yaml",
+            "{stage: CONNECTED, verdict: pending}",
+            "{stage: OPEN, verdict: qualified}",
+            "an entry above has the same crm, stage and stage_reason",
+        ),
+        ("qualification.yaml", "disqualified_below: 0.3", "disqualified_below: 0.8", "above"),
+        ("qualification.yaml", "hot_from: 0.75", "hot_from: 0.1234567891", "decimal places"),
+        ("qualification.yaml", "at_least: 0.9", "at_least: 0.6", "below qualified_from (0.7)"),
+        ("qualification.yaml", "outweighs: budget", "outweighs: money", "'money'"),
+        ("qualification.yaml", "outweighs: budget", "outweighs: intent", "outweigh itself"),
+        ("qualification.yaml", "declared: pql, lead_type: pql", "lead_type: pql", "either a stage"),
+        (
+            "qualification.yaml",
+            "{declared: mql, lead_type: mql}",
+            "{declared: PQL, lead_type: mql}",
+            "keep one",
         ),
     ],
 )
@@ -222,3 +240,41 @@ def test_the_version_follows_every_rule_and_no_label(rulebook: Path) -> None:
     assert load_rulebook(rulebook, "America/New_York").version != before
     _replace(rulebook / "attribution.yaml", "duplicate_minutes: 30", "duplicate_minutes: 31")
     assert load_rulebook(rulebook, "Europe/Berlin").version != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("disqualified_below: 0.3", "disqualified_below: 0.31"),
+        ("  disqualified_below: 0.3\n", ""),
+        ("at_least: 0.9", "at_least: 0.91"),
+        ("reason: spam, contact: false", "reason: spam"),
+        ("{stage: QUALIFIED, lead_type: sql}", "{stage: QUALIFIED, lead_type: pql}"),
+        ("final_after_days: 60", "final_after_days: 61"),
+        (
+            "final_after_days: 60",
+            "final_after_days: 60\ncriterion_reasons: {fit: not_fit, budget: no_budget, "
+            "authority: no_authority, need: no_need, timing: no_timing, interest: no_need, "
+            "intent: no_intent}",
+        ),
+    ],
+)
+def test_every_rule_of_qualification_belongs_to_the_version(
+    rulebook: Path, old: str, new: str
+) -> None:
+    before = load_rulebook(rulebook, "Europe/Berlin").version
+    _replace(rulebook / "qualification.yaml", old, new)
+    assert load_rulebook(rulebook, "Europe/Berlin").version != before
+
+
+def test_a_stage_reason_is_compared_in_lower_case_like_that_of_the_crm(rulebook: Path) -> None:
+    before = load_rulebook(rulebook, "Europe/Berlin").version
+    _replace(rulebook / "qualification.yaml", "stage_reason: no_budget", "stage_reason: No_Budget ")
+    assert load_rulebook(rulebook, "Europe/Berlin").version == before
+
+
+def test_an_override_of_what_has_no_weight_is_refused(rulebook: Path) -> None:
+    path = rulebook / "qualification.yaml"
+    _replace(path, "budget: 0.15, authority: 0.15", "authority: 0.3")
+    with pytest.raises(ConfigurationError, match="budget has no weight in the score"):
+        load_rulebook(rulebook, "Europe/Berlin")

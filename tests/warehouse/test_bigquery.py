@@ -9,10 +9,11 @@ import pytest
 from trueline.model.catalog import load_catalog
 from trueline.settings.profile import BigQuerySettings
 from trueline.warehouse.base import Work
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
 from trueline.warehouse.bigquery.jobs import job_labels
 from trueline.warehouse.bigquery.parameters import type_of
 from trueline.warehouse.ddl import create_table_sql, string_literal
+from trueline.warehouse.places import with_places
 from trueline.warehouse.statements import all_statements
 
 SETTINGS = BigQuerySettings(engine="bigquery", project="a-project", location="EU")

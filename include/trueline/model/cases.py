@@ -1,10 +1,11 @@
 """SQL cases: one YAML file tells a story, what is given and what one table must make of it.
 
-``params / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
-does not name are NULL, but every row lies in a partition: one that names no day has that of
-``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order. Rule
-tables and parameters that a case does not give come from the default rulebook, so that most
-stories need neither.
+``params / built_first / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``.
+Columns that a row does not name are NULL, but every row lies in a partition: one that names no day
+has that of ``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order.
+Rule tables and parameters that a case does not give come from the default rulebook, so that most
+stories need neither. ``built_first: qualification`` computes what the table reads of that layer
+from what is given, where a story is told by its sources and not by the steps between.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
 from trueline.errors import ConfigurationError, PermanentError
-from trueline.model.catalog import Table, load_catalog
+from trueline.model.catalog import Table, build_order, load_catalog
 from trueline.model.parameters import HISTORY_START, PARAMETERS
 from trueline.paths import home
 from trueline.rulebook import Rulebook, load_rulebook
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from trueline.warehouse.duckdb import DuckDBConnection
 
 DEFAULT_AS_OF = datetime(2026, 11, 20, 6, tzinfo=UTC)
-_KEYS = {"params", "given", "expect"}
+_KEYS = {"params", "built_first", "given", "expect"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Case:
     path: Path
     table: Table
     params: Mapping[str, Any]
+    built_first: tuple[Table, ...]
     given: Mapping[str, list[dict[str, Any]]]
     expect: list[dict[str, Any]]
 
@@ -63,13 +66,21 @@ def read_case(path: Path) -> Case:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or set(content) - _KEYS or "expect" not in content:
         raise ConfigurationError(
-            "A case has the keys params, given and expect.", where=str(path), fix="Correct them."
+            "A case has the keys params, built_first, given and expect.",
+            where=str(path),
+            fix="Correct them.",
         )
     if key not in catalog or catalog[key].query is None:
         raise ConfigurationError(
             f"{key} is not a table with a query.", where=str(path), fix="Move the case."
         )
     given = content.get("given") or {}
+    layer = content.get("built_first")
+    built_first = _steps_before(catalog[key], layer)
+    if layer and not built_first:
+        raise ConfigurationError(
+            f"{key} reads no built table of {layer!r}.", where=str(path), fix="Name its layer."
+        )
     for name, rows in {**given, key: content["expect"]}.items():
         if name not in catalog:
             raise ConfigurationError(
@@ -81,7 +92,21 @@ def read_case(path: Path) -> Case:
                 raise ConfigurationError(
                     f"{name} has no column {column}.", where=str(path), fix="Correct its name."
                 )
-    return Case(path, catalog[key], content.get("params") or {}, given, content["expect"] or [])
+    params = content.get("params") or {}
+    return Case(path, catalog[key], params, built_first, given, content["expect"] or [])
+
+
+def _steps_before(table: Table, layer: str | None) -> tuple[Table, ...]:
+    """Built tables of ``layer`` that ``table`` is computed from, in order."""
+    catalog = load_catalog()
+    needed: set[str] = set()
+    ahead = list(table.reads)
+    while ahead:
+        key = ahead.pop()
+        if catalog[key].layer == layer and key not in needed:
+            needed.add(key)
+            ahead.extend(catalog[key].reads)
+    return tuple(step for step in build_order(catalog) if step.key in needed)
 
 
 def run_case(case: Case) -> list[str]:
@@ -104,10 +129,15 @@ def give(
 ) -> None:
     """Create the case's tables on an empty DuckDB and fill those that have rows."""
     catalog = load_catalog()
-    for name in sorted({case.table.key, *case.table.reads, *case.given}):
+    for name in sorted({*_tables_of(case), *case.given}):
         _create(connection, catalog[name])
     for name, values in rows.items():
         connection.insert(catalog[name], values)
+
+
+def _tables_of(case: Case) -> set[str]:
+    steps = (*case.built_first, case.table)
+    return {name for step in steps for name in (step.key, *step.reads)}
 
 
 def case_parameters(case: Case) -> dict[str, Any]:
@@ -120,7 +150,9 @@ def case_parameters(case: Case) -> dict[str, Any]:
         "rules_version": "v1",
     }
     given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
-    return {**defaults, **given}
+    found = {**defaults, **given}
+    zone = ZoneInfo(found["reporting_time_zone"])
+    return {"as_of_date": found["as_of"].astimezone(zone).date(), **found}
 
 
 @cache
@@ -137,13 +169,14 @@ def _typed_parameter(name: str, value: Any) -> Any:
 
 
 def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Typed rows by ``layer.table``: what the case gives, and the default rulebook's tables."""
+    """Typed rows by ``layer.table``: what the case gives, what is built first of it, and the
+    default rulebook's tables."""
     catalog = load_catalog()
     rulebook = _default_rulebook()
     rows = {
         f"rules.{name}": values
         for name, values in rulebook.tables(lambda value: value, lambda value: value).items()
-        if f"rules.{name}" in case.table.reads
+        if f"rules.{name}" in _tables_of(case)
     }
     catalog = load_catalog()
     for name, values in case.given.items():
@@ -151,13 +184,28 @@ def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict
         somewhere = {column: DEFAULT_AS_OF.date()} if column else {}
         rows[name] = [{**somewhere, **row} for row in values or []]
     versioned = {"rules_version": parameters["rules_version"]}
-    return {
+    typed = {
         name: [
             _typed_row(catalog[name], versioned | row if name.startswith("rules.") else row)
             for row in values
         ]
         for name, values in rows.items()
     }
+    return typed | _built_rows(case, typed, parameters)
+
+
+def _built_rows(
+    case: Case, given: Mapping[str, list[dict[str, Any]]], parameters: Mapping[str, Any]
+) -> dict[str, list[dict[str, Any]]]:
+    from trueline.warehouse.duckdb import in_memory
+
+    if not case.built_first:
+        return {}
+    connection = in_memory()
+    give(connection, case, given)
+    for step in case.built_first:
+        connection.rebuild(step, parameters)
+    return {step.key: connection.query(f"select * from {step.key}") for step in case.built_first}
 
 
 def _create(connection: DuckDBConnection, table: Table) -> None:

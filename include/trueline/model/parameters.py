@@ -11,6 +11,7 @@ HISTORY_START = date(1, 1, 1)
 # Given to every query of a run.
 RUN_PARAMETERS: dict[str, str] = {
     "as_of": "TIMESTAMP",
+    "as_of_date": "DATE",
     "history_start": "DATE",
     "rules_version": "STRING",
     "reporting_time_zone": "STRING",
@@ -20,11 +21,26 @@ REPORT_PARAMETERS: dict[str, str] = {
     "by": "STRING",
     "first_date": "DATE",
     "last_date": "DATE",
+    # The rows behind one figure.
+    "line": "STRING",
+    "platform": "STRING",
+    "account_id": "STRING",
+    "campaign_id": "STRING",
+    "dimension": "STRING",
+    "dimension_value": "STRING",
+    "lead_key": "STRING",
 }
 # Given to the script that appends a pull.
 LOAD_PARAMETERS: dict[str, str] = {
     "loaded_at": "TIMESTAMP",
     "given_up": "ARRAY<STRING>",
+}
+# Given to the statements of an incremental run.
+INCREMENTAL_PARAMETERS: dict[str, str] = {
+    "days": "ARRAY<DATE>",
+    "first_day": "DATE",
+    "last_day": "DATE",
+    "previous_as_of": "TIMESTAMP",
 }
 RULE_PARAMETERS: dict[str, str] = {
     "no_duplicate_after_microseconds": "INT64",
@@ -32,6 +48,10 @@ RULE_PARAMETERS: dict[str, str] = {
     "sync_lag_minutes": "INT64",
     "clock_slack_minutes": "INT64",
     "max_fan_out": "INT64",
+    "max_addresses": "INT64",
+    "max_browsers_per_click": "INT64",
+    "session_minutes": "INT64",
+    "max_rate_age_days": "INT64",
     "default_goal": "STRING",
     "attribution_model": "STRING",
     "first_touch_percent": "INT64",
@@ -40,10 +60,15 @@ RULE_PARAMETERS: dict[str, str] = {
     "final_after_days": "INT64",
     "min_coverage": "NUMERIC",
     "qualified_score": "NUMERIC",
+    "disqualified_score": "NUMERIC",
     "hot_score": "NUMERIC",
     "warm_score": "NUMERIC",
-    "intent_overrides_budget": "NUMERIC",
     "upload_click_window_days": "INT64",
     "unknown_consent": "STRING",
+    "judgement_days": "INT64",
+    "curve_days": "INT64",
+    "curve_from_leads": "INT64",
+    "curve_from_qualified": "INT64",
+    "close_after_days": "INT64",
 }
 PARAMETERS: dict[str, str] = RUN_PARAMETERS | REPORT_PARAMETERS | RULE_PARAMETERS

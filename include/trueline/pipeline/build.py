@@ -1,24 +1,30 @@
 """Build every computed table in one transaction: readers never see half a run.
 
-The interface is already that of an incremental run (``as_of``, ``rules_version``, the loads not yet
-consumed, a window that only adds days). At this size the run rebuilds everything, which is the
-result that any incremental run has to equal.
+A build computes what the loads since the last one change (trueline.pipeline.incremental). It
+computes everything where there is no last one, where the rulebook, a setting or a query is another,
+and where that is quicker.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, TypedDict
+from zoneinfo import ZoneInfo
 
 from trueline import __version__
 from trueline.errors import ConfigurationError
-from trueline.model.catalog import build_order, load_catalog
+from trueline.judgement.rows import TABLE as JUDGEMENTS
+from trueline.judgement.rows import write_judgements
+from trueline.model.catalog import Table, build_order, load_catalog
 from trueline.model.parameters import HISTORY_START
+from trueline.pipeline.incremental import FullRebuildNeededError, run_incrementally
 from trueline.pipeline.keys import ProfileKeys
 from trueline.rulebook import Rulebook, load_rulebook
 from trueline.settings.profile import Profile
@@ -35,6 +41,12 @@ from trueline.windows import Window, utc_now
 log = logging.getLogger(__name__)
 # Clocks of two machines differ a little.
 _CLOCK_SLACK = timedelta(minutes=5)
+# Beyond a year of changed days everything is computed: that is one pass, too.
+MAX_AFFECTED_DAYS = 366
+# With fewer rows in all tables it takes longer to find out what changed than to compute it all.
+INCREMENTAL_FROM_ROWS = 1_000_000
+# What may differ between two builds that one result can be compared with.
+_MOMENTS = frozenset({"as_of", "as_of_date"})
 _CLICK_IDS = {
     "google_data_manager": ("gclid", "gbraid", "wbraid"),
     "meta_conversions": ("fbclid",),
@@ -43,7 +55,12 @@ _CLICK_IDS = {
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What one build made."""
+    """What one build made.
+
+    Attributes:
+        full_because: Why everything was computed; None for an incremental build.
+        days: Reporting days an incremental build computed anew.
+    """
 
     run_id: str
     rules_version: str
@@ -51,6 +68,8 @@ class BuildSummary:
     new_loads: int
     row_counts: Mapping[str, int]
     seconds: float
+    full_because: str | None = None
+    days: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -58,9 +77,35 @@ class BuildSummary:
             "rules_version": self.rules_version,
             "as_of": self.as_of.isoformat(),
             "new_loads": self.new_loads,
+            "mode": "incremental" if self.full_because is None else "full",
+            **({"full_because": self.full_because} if self.full_because else {}),
+            **({"days": self.days} if self.days is not None else {}),
             "rows": dict(self.row_counts),
             "seconds": round(self.seconds, 2),
         }
+
+
+Mode = Literal["auto", "full", "incremental"]
+
+
+class _Record(TypedDict):
+    """The columns of ``ops.runs`` that are known before the build."""
+
+    run_id: str
+    run_label: str | None
+    rules_version: str
+    as_of: datetime
+    window_start: date | None
+    window_end: date | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _LastBuild:
+    """The build that an incremental one goes on from."""
+
+    as_of: datetime
+    row_counts: Mapping[str, int]
 
 
 class BuildStillRunning(Exception):  # noqa: N818 - nothing went wrong: it takes longer
@@ -76,6 +121,7 @@ def build(
     window: Window | None = None,
     *,
     as_of: datetime | None = None,
+    mode: Mode = "auto",
     run_label: str = "",
     run_id: str | None = None,
     patience_seconds: float | None = None,
@@ -87,6 +133,8 @@ def build(
     Args:
         window: Days the caller wants replaced; days touched by new loads are added by themselves.
         as_of: The moment to pretend to be now (aware); the clock by default.
+        mode: ``full`` computes everything, ``incremental`` what changed wherever that is possible,
+            ``auto`` what is quicker.
         run_id: Of a build that raised BuildStillRunning, to go on with it; give its ``as_of`` too.
         patience_seconds: Give up waiting for one BigQuery job after this long.
         progress: Told the name of each table when it is done.
@@ -125,31 +173,77 @@ def build(
         _refuse_going_back(warehouse, as_of)
         _refuse_before_the_first_load(warehouse, as_of)
         parameters = run_parameters(profile, rulebook, as_of)
-        if not goes_on:
-            warehouse.refuse_over_budget(order, parameters)
+        fingerprint = _fingerprint(order, parameters, rule_rows(profile, rulebook))
+        last = _last_build(warehouse, fingerprint)
+        because = _why_full(mode, last)
+        record = _Record(
+            run_id=run_id,
+            run_label=run_label or None,
+            rules_version=rulebook.version,
+            as_of=as_of,
+            window_start=window.start if window else None,
+            window_end=window.end if window else None,
+            fingerprint=fingerprint,
+        )
+        days = None
         try:
             # Rules are told apart by their version: being there harms nobody if the build fails.
             with warehouse.transaction() as transaction:
                 write_rules(transaction, profile, rulebook)
-            with warehouse.transaction() as transaction:
-                for table in order:
-                    row_counts[table.key] = transaction.rebuild(table, parameters)
-                    if progress:
-                        progress(table.key)
-                new_loads = _record_run(
-                    transaction,
-                    run_id,
-                    run_label,
-                    rulebook,
-                    as_of,
-                    window,
-                    row_counts,
-                    time.monotonic() - started,
-                )
+            if because is None:
+                assert isinstance(last, _LastBuild)
+                try:
+                    with warehouse.transaction() as transaction:
+                        changes = run_incrementally(
+                            transaction,
+                            catalog,
+                            order,
+                            parameters,
+                            previous_as_of=last.as_of,
+                            window=list(window.days()) if window else (),
+                            max_affected_days=MAX_AFFECTED_DAYS,
+                            progress=progress,
+                        )
+                        days = changes.days
+                        row_counts = {
+                            table.key: changes.growth.get(table.key, 0)
+                            + (0 if table.rebuilt_by == "snapshot" else last.row_counts[table.key])
+                            for table in order
+                        }
+                        row_counts[JUDGEMENTS] = write_judgements(
+                            transaction, changes.reader, rulebook, as_of
+                        )
+                        new_loads = _record_run(
+                            transaction, record, rulebook, row_counts, None, started
+                        )
+                except FullRebuildNeededError as needed:
+                    because = str(needed)
+            if because is not None:
+                log.info("computing everything: %s", because)
+                if not goes_on:
+                    warehouse.refuse_over_budget(order, parameters)
+                with warehouse.transaction() as transaction:
+                    for table in order:
+                        row_counts[table.key] = transaction.rebuild(table, parameters)
+                        if progress:
+                            progress(table.key)
+                    row_counts[JUDGEMENTS] = write_judgements(
+                        transaction, transaction, rulebook, as_of
+                    )
+                    new_loads = _record_run(
+                        transaction, record, rulebook, row_counts, because, started
+                    )
         except JobStillRunning as job:
             raise BuildStillRunning(run_id, as_of, job) from None
     summary = BuildSummary(
-        run_id, rulebook.version, as_of, new_loads, row_counts, time.monotonic() - started
+        run_id,
+        rulebook.version,
+        as_of,
+        new_loads,
+        row_counts,
+        time.monotonic() - started,
+        because,
+        days,
     )
     log.info(
         "built %d tables from %d new loads in %.1f s (rules %s, as of %s)",
@@ -166,6 +260,7 @@ def run_parameters(profile: Profile, rulebook: Rulebook, as_of: datetime) -> dic
     """Every value that queries of a run may ask for."""
     return {
         **rulebook.parameters(as_of),
+        "as_of_date": as_of.astimezone(ZoneInfo(profile.time_zone)).date(),
         "reporting_currency": profile.currency,
         "history_start": HISTORY_START,
     }
@@ -201,8 +296,20 @@ def new_run_id(now: datetime) -> str:
 def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) -> None:
     """Write the rule tables of this version; other versions stay beside it."""
     catalog = load_catalog()
+    for name, values in rule_rows(profile, rulebook).items():
+        table = catalog[f"rules.{name}"]
+        transaction.execute(
+            statements.delete_rules_version(table), {"rules_version": rulebook.version}
+        )
+        transaction.insert(
+            table, [{"rules_version": rulebook.version, **value} for value in values]
+        )
+
+
+def rule_rows(profile: Profile, rulebook: Rulebook) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the ``rules`` layer by table, without their rules_version."""
     keys = ProfileKeys(profile)
-    rows = {
+    return {
         **rulebook.tables(keys.domain, keys.ip),
         "destinations": [
             {"destination": name, "destination_type": destination.type}
@@ -214,14 +321,58 @@ def write_rules(transaction: Transaction, profile: Profile, rulebook: Rulebook) 
             for click_id in click_ids
         ],
     }
-    for name, values in rows.items():
-        table = catalog[f"rules.{name}"]
-        transaction.execute(
-            statements.delete_rules_version(table), {"rules_version": rulebook.version}
-        )
-        transaction.insert(
-            table, [{"rules_version": rulebook.version, **value} for value in values]
-        )
+
+
+def _why_full(mode: Mode, last: _LastBuild | str) -> str | None:
+    if mode == "full":
+        return "it was asked for"
+    if isinstance(last, str):
+        return last
+    rows = sum(last.row_counts.values())
+    if mode == "auto" and rows < INCREMENTAL_FROM_ROWS:
+        return f"with {rows:,} rows that is quicker"
+    return None
+
+
+def _fingerprint(
+    order: list[Table],
+    parameters: Mapping[str, Any],
+    rules: Mapping[str, list[dict[str, Any]]],
+) -> str:
+    """Hash of all that decides the tables beside the rows of raw and the moment."""
+    decides = {
+        "tables": [
+            [table.key, table.query, table.rebuilt_by, [column.name for column in table.columns]]
+            for table in order
+        ],
+        "parameters": {name: value for name, value in parameters.items() if name not in _MOMENTS},
+        "rules": rules,
+    }
+    text = json.dumps(decides, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _last_build(warehouse: Warehouse, fingerprint: str) -> _LastBuild | str:
+    """The build whose tables are there, or why no build can go on from one."""
+    # A history that was moved here brings the runs that made it, but not their tables.
+    runs = warehouse.query(
+        """
+        select run_id, as_of, fingerprint
+        from ops.runs
+        where run_id in (select run_id from ops.run_tables)
+        order by built_at desc
+        limit 1
+        """
+    )
+    if not runs:
+        return "nothing was built before"
+    if runs[0]["fingerprint"] != fingerprint:
+        return "the rulebook, a setting or a query is another than at the last build"
+    counts = warehouse.query(
+        "select table_name, row_count from ops.run_tables where run_id = @run_id",
+        {"run_id": runs[0]["run_id"]},
+    )
+    return _LastBuild(runs[0]["as_of"], {row["table_name"]: row["row_count"] for row in counts})
 
 
 def _refuse_a_moment_to_come(as_of: datetime, now: datetime) -> None:
@@ -260,13 +411,11 @@ def _refuse_going_back(warehouse: Warehouse, as_of: datetime) -> None:
 
 def _record_run(
     transaction: Transaction,
-    run_id: str,
-    run_label: str,
+    record: _Record,
     rulebook: Rulebook,
-    as_of: datetime,
-    window: Window | None,
     row_counts: Mapping[str, int],
-    seconds: float,
+    full_because: str | None,
+    started: float,
 ) -> int:
     catalog = load_catalog()
     built_at = utc_now()
@@ -277,32 +426,29 @@ def _record_run(
             and load_id not in (select load_id from ops.run_loads)
         order by load_id
         """,
-        {"as_of": as_of},
+        {"as_of": record["as_of"]},
     )
     transaction.insert(
         catalog["ops.runs"],
         [
             {
-                "run_id": run_id,
-                "run_label": run_label or None,
-                "rules_version": rulebook.version,
-                "as_of": as_of,
-                "window_start": window.start if window else None,
-                "window_end": window.end if window else None,
+                **record,
+                "mode": "incremental" if full_because is None else "full",
+                "full_because": full_because,
                 "built_at": built_at,
-                "seconds": seconds,
+                "seconds": time.monotonic() - started,
                 "trueline_version": __version__,
             }
         ],
     )
     transaction.insert(
         catalog["ops.run_loads"],
-        [{"run_id": run_id, "load_id": row["load_id"]} for row in new_loads],
+        [{"run_id": record["run_id"], "load_id": row["load_id"]} for row in new_loads],
     )
     transaction.insert(
         catalog["ops.run_tables"],
         [
-            {"run_id": run_id, "table_name": name, "row_count": count}
+            {"run_id": record["run_id"], "table_name": name, "row_count": count}
             for name, count in row_counts.items()
         ],
     )

@@ -16,12 +16,21 @@ from trueline.warehouse import Work, open_warehouse
 from trueline.windows import utc_now
 
 log = logging.getLogger(__name__)
-# What explains a number down to its rows. Raw and staging stay with the writer.
+# What explains a number down to its rows. Raw and staging stay with the writer, but for what is
+# small, holds nothing personal and is the last row behind a figure.
 _PUBLISHED_LAYERS = frozenset(
     {"rules", "identity", "attribution", "qualification", "marts", "activation", "ops"}
 )
 _PUBLISHED_LEDGERS = frozenset(
-    {"raw.loads", "raw.load_coverage", "raw.quarantine", "staging.stg_ads__campaigns"}
+    {
+        "raw.loads",
+        "raw.load_coverage",
+        "raw.quarantine",
+        "staging.stg_ads__campaigns",
+        "staging.stg_ads__claims",
+        "staging.stg_crm__stages",
+        "staging.stg_crm__deals",
+    }
 )
 
 

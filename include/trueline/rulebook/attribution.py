@@ -122,6 +122,7 @@ class AttributionRules(Strict):
     source_channels: tuple[SourceRule, ...]
     referrer_channels: dict[LowerText, Name] = Field(default_factory=dict)
     crm_source_channels: dict[LowerText, Name] = Field(default_factory=dict)
+    self_reported_channels: dict[LowerText, Name] = Field(default_factory=dict)
 
     bot_user_agents: tuple[LowerText, ...] = ()
     internal: Internal = Internal()
@@ -129,7 +130,11 @@ class AttributionRules(Strict):
     repeat_days: int = Field(default=1, ge=0, le=365)
     sync_lag_minutes: int = Field(default=4320, ge=0, le=43200)
     clock_slack_minutes: int = Field(default=10, ge=0, le=1440)
+    max_rate_age_days: int = Field(default=7, ge=0, le=366)
     max_fan_out: int = Field(default=20, ge=2, le=1000)
+    max_addresses: int = Field(default=2, ge=1, le=100)
+    max_browsers_per_click: int = Field(default=1, ge=1, le=100)
+    session_minutes: int = Field(default=30, ge=0, le=1440)
 
     model: AttributionModel = "first_touch"
     model_settings: ModelSettings = ModelSettings()
@@ -211,7 +216,12 @@ class AttributionRules(Strict):
             yield ("claiming_platforms", index), platform
         for index, rule in enumerate(self.source_channels):
             yield ("source_channels", index, "channel"), rule.channel
-        for name in ("click_id_channels", "referrer_channels", "crm_source_channels"):
+        for name in (
+            "click_id_channels",
+            "referrer_channels",
+            "crm_source_channels",
+            "self_reported_channels",
+        ):
             for key, channel in getattr(self, name).items():
                 yield (name, key), channel
         for channel in self.look_back_days_by_channel:

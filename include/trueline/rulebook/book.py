@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ class Rulebook:
             "sync_lag_minutes": attribution.sync_lag_minutes,
             "clock_slack_minutes": attribution.clock_slack_minutes,
             "max_fan_out": attribution.max_fan_out,
+            "max_addresses": attribution.max_addresses,
+            "max_browsers_per_click": attribution.max_browsers_per_click,
+            "session_minutes": attribution.session_minutes,
+            "max_rate_age_days": attribution.max_rate_age_days,
             "default_goal": attribution.default_goal,
             "attribution_model": attribution.model,
             "first_touch_percent": attribution.model_settings.first,
@@ -68,9 +73,15 @@ class Rulebook:
             "qualified_score": qualification.score.qualified_from,
             "hot_score": qualification.score.hot_from,
             "warm_score": qualification.score.warm_from,
-            "intent_overrides_budget": qualification.score.intent_overrides_budget_from,
+            # Nothing is below 0.
+            "disqualified_score": qualification.score.disqualified_below or Decimal(0),
             "upload_click_window_days": qualification.upload.click_window_days,
             "unknown_consent": qualification.upload.unknown_consent,
+            "judgement_days": qualification.judgement.window_days,
+            "curve_days": qualification.final_after_days + qualification.judgement.history_days,
+            "curve_from_leads": qualification.judgement.curve_from_leads,
+            "curve_from_qualified": qualification.judgement.curve_from_qualified,
+            "close_after_days": qualification.judgement.close_after_days,
         }
 
     def tables(
@@ -132,6 +143,10 @@ class Rulebook:
                 {"crm_source": source, "channel": channel}
                 for source, channel in attribution.crm_source_channels.items()
             ],
+            "self_reported_channels": [
+                {"self_reported_source": answer, "channel": channel}
+                for answer, channel in attribution.self_reported_channels.items()
+            ],
             "decay_factors": decay_factors(),
             "model_fits": self.fit.rows() if self.fit else [],
             "bot_user_agents": [{"pattern": pattern} for pattern in attribution.bot_user_agents],
@@ -152,6 +167,7 @@ class Rulebook:
                     "stage_reason": rule.stage_reason,
                     "verdict": rule.verdict,
                     "reason": rule.reason,
+                    "is_contact": rule.contact,
                 }
                 for rule in qualification.stage_verdicts
             ],
@@ -159,9 +175,32 @@ class Rulebook:
                 {"criterion": rule.criterion, "below": rule.below, "reason": rule.reason}
                 for rule in qualification.hard_disqualifiers
             ],
+            "overrides": [
+                {
+                    "rule_order": position,
+                    "criterion": rule.criterion,
+                    "at_least": rule.at_least,
+                    "outweighs": rule.outweighs,
+                }
+                for position, rule in enumerate(qualification.overrides, start=1)
+            ],
             "criteria": [
-                {"criterion": criterion, "weight": weight}
-                for criterion, weight in qualification.score.weights.items()
+                {
+                    "criterion": criterion,
+                    "weight": qualification.score.weights.get(criterion, Decimal(0)),
+                    "weak_reason": reason,
+                }
+                for criterion, reason in qualification.criterion_reasons.items()
+            ],
+            "lead_types": [
+                {
+                    "rule_order": position,
+                    "crm": rule.crm,
+                    "stage": rule.stage,
+                    "declared": rule.declared,
+                    "lead_type": rule.lead_type,
+                }
+                for position, rule in enumerate(qualification.lead_types, start=1)
             ],
             "reasons": [
                 {"reason": reason, "reason_order": position}

@@ -124,6 +124,8 @@ class HubSpotProperties(_Settings):
     utm_source: PropertyName = "utm_source"
     utm_medium: PropertyName = "utm_medium"
     utm_campaign: PropertyName = "utm_campaign"
+    platform_lead_id: PropertyName = "platform_lead_id"
+    self_reported_source: PropertyName = "self_reported_source"
     landing_page: PropertyName = "landing_page"
     form_id: PropertyName = "form_id"
     segment: PropertyName = "industry"
@@ -190,6 +192,8 @@ class SalesforceFields(_Settings):
     utm_source: FieldName | None = None
     utm_medium: FieldName | None = None
     utm_campaign: FieldName | None = None
+    platform_lead_id: FieldName | None = None
+    self_reported_source: FieldName | None = None
     landing_page: FieldName | None = None
     form_id: FieldName | None = None
     disqualification_reason: FieldName | None = None

@@ -6,12 +6,16 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
+from trueline.redaction import redact
+
 MICROS = Decimal(1_000_000)
 # The warehouse's NUMERIC: 38 digits, 9 of them after the point.
 NUMERIC_STEP = Decimal("1e-9")
 NUMERIC_LIMIT = Decimal(10) ** 29
 INT64_LIMIT = 2**63
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
+# A longer answer is a letter, and no rule names it.
+MAX_ANSWER = 200
 
 
 class BadValue(Exception):  # noqa: N818 - becomes a RowError, never reaches a person
@@ -145,3 +149,22 @@ def text(value: Any) -> str | None:
     if value is None:
         return None
     return str(value).strip() or None
+
+
+def answer(value: Any) -> str | None:
+    """What somebody wrote freely; dropped whole where it holds an address or a number to call."""
+    found = text(value)
+    if found is None or len(found) > MAX_ANSWER or redact(found) != found:
+        return None
+    return found
+
+
+def currency(code: str) -> str:
+    """Three letters, upper case.
+
+    Raises:
+        BadValue: ``bad_currency``.
+    """
+    if len(code) != 3 or not (code.isascii() and code.isalpha()):
+        raise BadValue("bad_currency")
+    return code.upper()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from trueline.errors import PermanentError
 from trueline.model.catalog import Table
@@ -82,9 +82,14 @@ class Staging(Protocol):
 class Transaction(Protocol):
     """All or nothing: committed when its block ends well, without a trace when it raises.
 
-    What is rebuilt is seen by later queries of the block. Everything else that is written need not
-    be: BigQuery gets it as one script when the block ends.
+    What is rebuilt or kept is seen by later queries of the block. Everything else that is written
+    need not be: BigQuery gets it as one script when the block ends.
+
+    Attributes:
+        sees_own_writes: True where what ``execute`` did is seen at once.
     """
+
+    sees_own_writes: ClassVar[bool]
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows: ...
 
@@ -111,6 +116,17 @@ class Transaction(Protocol):
 
     def rebuild(self, table: Table, params: Mapping[str, Any]) -> int:
         """Replace all rows of a table by what its query says; returns their number."""
+        ...
+
+    def keep(self, name: str, sql: str, params: Mapping[str, Any]) -> int:
+        """Keep what a query gives as ``scratch.<name>`` for later queries of the block.
+
+        Args:
+            name: Unique within the block, or its last meaning is gone.
+
+        Returns:
+            Number of rows.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import duckdb
 
@@ -24,6 +24,7 @@ from trueline.warehouse.base import MAX_ROUNDS, QualityAccess, Rows, Staging, st
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
 from trueline.warehouse.dialect import to_duckdb
 from trueline.warehouse.lock import writer_lock
+from trueline.warehouse.places import SCRATCH
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,8 @@ _KEEP_SNAPSHOTS = 3
 
 class DuckDBConnection:
     """A connection that speaks BigQuery's SQL."""
+
+    sees_own_writes: ClassVar = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.raw = connection
@@ -77,13 +80,17 @@ class DuckDBConnection:
                 return rows
         raise still_changing(table)
 
+    def keep(self, name: str, sql: str, params: Mapping[str, Any]) -> int:
+        return self._changed(f"create or replace temp table {name} as\n{sql}", params)
+
     def _changed(self, sql: str, params: Mapping[str, Any] | None) -> int:
         changed = self._run(sql, params).fetchone()
         return int(changed[0]) if changed else 0
 
     def _run(self, sql: str, params: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
         statement_log.debug("%s", sql)
-        text = to_duckdb(sql)
+        # What is kept for one run is a temporary table here: it spills, and is gone with the run.
+        text = SCRATCH.sub(r"temp.main.\1", to_duckdb(sql))
         try:
             return self.raw.execute(text, _used(text, params))
         except duckdb.ConstraintException as error:
@@ -153,7 +160,15 @@ class DuckDBWarehouse(DuckDBConnection):
             for key, name, kind in columns.fetchall():
                 present[key][name] = kind
         for table in stored:
-            self._add_missing_columns(table, present[table.key])
+            if table.is_built and present[table.key].keys() != {
+                each.name for each in table.columns
+            }:
+                # What is computed is computed again; only what was pulled cannot be.
+                log.info("making %s anew: its columns changed", table.key)
+                self.raw.execute(f"drop table {table.key}")
+                self.raw.execute(create_table_sql(table, "duckdb"))
+            else:
+                self._add_missing_columns(table, present[table.key])
 
     def _add_missing_columns(self, table: Table, present: Mapping[str, str]) -> None:
         connection = self.home_of(table.layer)
@@ -399,7 +414,8 @@ def _point_to(link: Path, target: str) -> None:
 
 def _used(text: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
     """DuckDB refuses parameters that the statement does not use."""
-    return {name: value for name, value in (params or {}).items() if f"${name}" in text}
+    used = set(re.findall(r"\$(\w+)", text))
+    return {name: value for name, value in (params or {}).items() if name in used}
 
 
 def _quoted(path: Path) -> str:

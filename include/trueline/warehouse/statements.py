@@ -8,7 +8,12 @@ from trueline.model.catalog import Table, build_order, load_catalog
 
 
 def delete_all(table: Table) -> str:
-    """Delete every row; of a partitioned table BigQuery wants to hear that all days are meant."""
+    """Delete every row; of a partitioned table BigQuery wants to hear that all days are meant.
+
+    Snapshots of other days stay: they cannot be computed again.
+    """
+    if table.rebuilt_by == "snapshot":
+        return f"delete from {table.key} where as_of_date = @as_of_date"
     return f"delete from {table.key} where {table.from_day('@history_start')}"
 
 
@@ -183,7 +188,7 @@ def all_scripts() -> dict[str, str]:
     records = [
         insert_values(table, f"{table.name}_rows")
         for table in catalog.values()
-        if table.layer == "ops"
+        if table.layer == "ops" or table.key == "marts.campaign_judgements"
     ]
     rules = [
         statement

@@ -68,7 +68,7 @@ click_carriers as (
         occurred_at as clicked_at
     from staging.stg_web__touches
     where
-        occurred_at >= timestamp(@history_start)
+        report_date >= @history_start
         and client_id is not null
         and click_id is not null
 
@@ -82,7 +82,7 @@ click_carriers as (
         click_id_type,
         cast(null as timestamp) as clicked_at
     from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start) and click_id is not null
+    where report_date >= @history_start and click_id is not null
 
     union all
 
@@ -145,6 +145,7 @@ qualified_conversions as (
             )
         ) as conversion_id,
         qualified.lead_key,
+        qualified.person_key,
         qualified.crm,
         qualified.crm_record_id,
         qualified.conversion_goal,

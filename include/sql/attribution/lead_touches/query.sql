@@ -10,8 +10,8 @@ leads as (
 
 touches as (
 
-    select * from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start) and client_id is not null
+    select * from identity.origins
+    where report_date >= @history_start and entity_kind = 'touch'
 
 ),
 
@@ -28,25 +28,21 @@ touches_before_the_lead as (
         leads.lead_key,
         leads.person_key,
         leads.report_date,
-        touches.touch_id,
+        touches.entity_key as touch_id,
         touches.occurred_at as touched_at,
-        origins.platform,
-        origins.account_id,
-        origins.campaign_id,
-        origins.evidence
+        touches.platform,
+        touches.account_id,
+        touches.campaign_id,
+        touches.evidence
     from touches
-    inner join identity.person_nodes as person_nodes
-        on person_nodes.node = concat('client:', touches.client_id)
     inner join leads using (person_key)
-    inner join identity.origins as origins
-        on touches.touch_id = origins.entity_key and origins.entity_kind = 'touch'
-    inner join channels on origins.platform = channels.channel
+    inner join channels on touches.platform = channels.channel
     where
         touches.occurred_at <= leads.lead_at
         and touches.occurred_at
         >= timestamp_sub(leads.lead_at, interval channels.look_back_days day)
         -- A visit nobody can place is no touch: it must not take a known one's lead.
-        and origins.platform != 'unknown'
+        and touches.platform != 'unknown'
 
 ),
 

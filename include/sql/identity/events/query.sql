@@ -5,7 +5,7 @@ with recursive
 tag_events as (
 
     select * from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
@@ -47,21 +47,28 @@ internal_keys as (
 
 ),
 
+origins as (
+
+    select * from identity.origins
+    where report_date >= @history_start and entity_kind = 'tag_event'
+
+),
+
 events_with_person as (
 
     select
-        tag_events.*,
-        person_nodes.person_key,
+        tag_events.* except (event_name, event_id, observed_by),
+        tag_events.observed_by,
+        origins.person_key,
+        origins.platform,
+        origins.account_id,
+        origins.campaign_id,
+        origins.evidence,
         coalesce(goals.conversion_goal, 'unmapped') as conversion_goal,
         coalesce(goals.goal_kind, 'unmapped') as goal_kind,
         coalesce(goals.makes_lead, false) as makes_lead
     from tag_events
-    inner join identity.person_nodes as person_nodes
-        on
-            person_nodes.node = coalesce(
-                concat('client:', tag_events.client_id),
-                concat('event:', tag_events.event_key)
-            )
+    inner join origins on tag_events.event_key = origins.entity_key
     left join goal_per_event_name as goals using (event_name)
 
 ),
@@ -100,7 +107,8 @@ candidates as (
         coalesce(events.client_id, events.person_key) as client,
         events.conversion_goal,
         events.occurred_at,
-        lag(events.occurred_at) over one_form as previous_at
+        lag(events.occurred_at) over one_form as previous_at,
+        lead(events.occurred_at) over one_form as next_at
     from events_with_person as events
     inner join not_the_public using (event_key)
     where not_the_public.exclusion is null
@@ -111,22 +119,38 @@ candidates as (
 
 ),
 
-bursts as (
+starts_and_ends as (
 
-    -- A pause longer than duplicate_minutes starts afresh, whatever was before: repeats are
-    -- looked for within one burst only, which keeps the recursion short.
+    -- A pause longer than duplicate_minutes starts afresh, whatever was before.
     select
         *,
-        countif(
-            previous_at is null
-            or timestamp_diff(occurred_at, previous_at, microsecond)
-            >= @no_duplicate_after_microseconds
-        ) over (
+        coalesce(
+            timestamp_diff(occurred_at, previous_at, microsecond)
+            >= @no_duplicate_after_microseconds,
+            true
+        ) as starts_a_burst,
+        coalesce(
+            timestamp_diff(next_at, occurred_at, microsecond)
+            >= @no_duplicate_after_microseconds,
+            true
+        ) as ends_a_burst
+    from candidates
+
+),
+
+bursts as (
+
+    -- Repeats are looked for within one burst only, which keeps the recursion short; most
+    -- submissions stand alone and survive without it.
+    select
+        *,
+        countif(starts_a_burst) over (
             partition by client, conversion_goal
             order by occurred_at, event_key
             rows between unbounded preceding and current row
         ) as burst
-    from candidates
+    from starts_and_ends
+    where not (starts_a_burst and ends_a_burst)
 
 ),
 
@@ -188,33 +212,42 @@ survivors as (
 
 ),
 
+surviving as (
+
+    select event_key from starts_and_ends
+    where starts_a_burst and ends_a_burst
+
+    union all
+
+    select event_key from survivors
+
+),
+
 events as (
 
     select
         events.event_key,
         events.person_key,
         events.occurred_at,
-        date(events.occurred_at, @reporting_time_zone) as report_date,
+        events.report_date,
         events.conversion_goal,
         events.goal_kind,
         events.makes_lead,
-        origins.platform,
-        origins.account_id,
-        origins.campaign_id,
-        origins.evidence,
+        events.platform,
+        events.account_id,
+        events.campaign_id,
+        events.evidence,
         events.observed_by,
         events.form_id,
         events.page_path,
         case
             when not_the_public.exclusion is not null then not_the_public.exclusion
-            when survivors.event_key is null then 'duplicate_submission'
+            when surviving.event_key is null then 'duplicate_submission'
         end as exclusion,
         @rules_version as rules_version
     from events_with_person as events
     inner join not_the_public using (event_key)
-    inner join identity.origins as origins
-        on events.event_key = origins.entity_key and origins.entity_kind = 'tag_event'
-    left join survivors using (event_key)
+    left join surviving using (event_key)
 
 )
 

@@ -59,27 +59,39 @@ persons_with_events_around as (
 record_origins as (
 
     select
-        person_nodes.person_key,
+        origins.person_key,
         origins.platform,
         origins.account_id,
         origins.campaign_id,
-        origins.evidence
-    from staging.stg_crm__leads as crm_leads
-    inner join identity.person_nodes as person_nodes
-        on person_nodes.node = concat('crm:', crm_leads.crm, ':', crm_leads.crm_record_id)
-    inner join identity.origins as origins
-        on
-            origins.entity_kind = 'crm_lead'
-            and origins.entity_key = concat(crm_leads.crm, ':', crm_leads.crm_record_id)
+        origins.evidence,
+        first_value(crm_leads.segment ignore nulls) over newest_first as segment,
+        first_value(crm_leads.landing_page ignore nulls) over oldest_first as landing_page,
+        first_value(crm_leads.form_id ignore nulls) over oldest_first as form_id
+    from identity.origins as origins
+    inner join staging.stg_crm__leads as crm_leads
+        on origins.entity_key = concat(crm_leads.crm, ':', crm_leads.crm_record_id)
+    where origins.report_date >= @history_start and origins.entity_kind = 'crm_lead'
     -- The earliest record that knows anything at all.
     qualify row_number() over (
-        partition by person_nodes.person_key
+        partition by origins.person_key
         order by
             if(origins.platform = 'unknown', 1, 0),
             crm_leads.crm_created_at,
             crm_leads.crm,
             crm_leads.crm_record_id
     ) = 1
+    -- Sales may still correct the segment; where the person came from was known best at first.
+    window
+        newest_first as (
+            partition by origins.person_key
+            order by crm_leads.crm_created_at desc, crm_leads.crm, crm_leads.crm_record_id desc
+            rows between unbounded preceding and unbounded following
+        ),
+        oldest_first as (
+            partition by origins.person_key
+            order by crm_leads.crm_created_at, crm_leads.crm, crm_leads.crm_record_id
+            rows between unbounded preceding and unbounded following
+        )
 
 ),
 
@@ -105,6 +117,9 @@ leads as (
         coalesce(making_event.account_id, record_origins.account_id) as account_id,
         coalesce(making_event.campaign_id, record_origins.campaign_id) as campaign_id,
         coalesce(making_event.evidence, record_origins.evidence) as evidence,
+        record_origins.segment,
+        record_origins.landing_page,
+        record_origins.form_id,
         people.is_deleted,
         @rules_version as rules_version
     from people

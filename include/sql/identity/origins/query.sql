@@ -1,28 +1,89 @@
 -- Where each submission, visit and CRM record came from. Evidence order: click id, ad id in the
--- URL, kind of click id, UTM, referrer, CRM source. What nobody can place becomes unknown.
+-- URL, kind of click id, UTM, referrer, CRM source, what the person says. A submission whose own
+-- address tells nothing came with its session's visit. What nobody can place becomes unknown.
 with
+
+tag_events as (
+
+    select
+        *,
+        -- A page deeper in the site: its address has lost what the landing page's told.
+        click_id is null
+        and ad_campaign_id is null
+        and utm_source is null
+        and utm_medium is null
+        and utm_campaign is null as is_bare
+    from staging.stg_web__tag_events
+    where report_date >= @history_start
+
+),
+
+touches as (
+
+    select * from staging.stg_web__touches
+    where report_date >= @history_start
+
+),
+
+landing_of_the_session as (
+
+    -- The browser's last visit before the submission, if it is no older than a session.
+    select
+        bare.event_key,
+        touches.click_id,
+        touches.click_id_type,
+        touches.ad_campaign_id,
+        touches.utm_source,
+        touches.utm_medium,
+        touches.utm_campaign,
+        touches.referrer_host
+    from touches
+    inner join tag_events as bare on touches.client_id = bare.client_id
+    where
+        bare.is_bare
+        and touches.occurred_at <= bare.occurred_at
+        and touches.occurred_at
+        >= timestamp_sub(bare.occurred_at, interval @session_minutes minute)
+    qualify row_number() over (
+        partition by bare.event_key
+        order by touches.occurred_at desc, touches.touch_id desc
+    ) = 1
+
+),
 
 evidence_carriers as (
 
     select
         'tag_event' as entity_kind,
-        event_key as entity_key,
-        click_id,
-        click_id_type,
-        ad_campaign_id,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        referrer_host,
-        cast(null as string) as crm_source
-    from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
+        tag_events.event_key as entity_key,
+        coalesce(
+            concat('client:', tag_events.client_id), concat('event:', tag_events.event_key)
+        ) as node,
+        tag_events.occurred_at,
+        tag_events.report_date,
+        coalesce(tag_events.click_id, landing.click_id) as click_id,
+        if(tag_events.is_bare, landing.click_id_type, tag_events.click_id_type) as click_id_type,
+        coalesce(tag_events.ad_campaign_id, landing.ad_campaign_id) as ad_campaign_id,
+        coalesce(tag_events.utm_source, landing.utm_source) as utm_source,
+        coalesce(tag_events.utm_medium, landing.utm_medium) as utm_medium,
+        coalesce(tag_events.utm_campaign, landing.utm_campaign) as utm_campaign,
+        -- Within the site the referrer is the site itself.
+        if(
+            landing.event_key is null, tag_events.referrer_host, landing.referrer_host
+        ) as referrer_host,
+        cast(null as string) as crm_source,
+        cast(null as string) as self_reported_source
+    from tag_events
+    left join landing_of_the_session as landing using (event_key)
 
     union all
 
     select
         'touch' as entity_kind,
         touch_id as entity_key,
+        coalesce(concat('client:', client_id), concat('touch:', touch_id)) as node,
+        occurred_at,
+        report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -30,15 +91,18 @@ evidence_carriers as (
         utm_medium,
         utm_campaign,
         referrer_host,
-        cast(null as string) as crm_source
-    from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+        cast(null as string) as crm_source,
+        cast(null as string) as self_reported_source
+    from touches
 
     union all
 
     select
         'crm_lead' as entity_kind,
         concat(crm, ':', crm_record_id) as entity_key,
+        concat('crm:', crm, ':', crm_record_id) as node,
+        crm_created_at as occurred_at,
+        date(crm_created_at, @reporting_time_zone) as report_date,
         click_id,
         click_id_type,
         ad_campaign_id,
@@ -46,7 +110,8 @@ evidence_carriers as (
         utm_medium,
         utm_campaign,
         cast(null as string) as referrer_host,
-        crm_source
+        crm_source,
+        self_reported_source
     from staging.stg_crm__leads
 
 ),
@@ -125,6 +190,13 @@ crm_source_channels as (
 
 ),
 
+self_reported_channels as (
+
+    select * from rules.self_reported_channels
+    where rules_version = @rules_version
+
+),
+
 channel_per_utm as (
 
     select
@@ -174,6 +246,9 @@ channel_found as (
     select
         carriers.entity_kind,
         carriers.entity_key,
+        carriers.node,
+        carriers.occurred_at,
+        carriers.report_date,
         carriers.utm_campaign,
         carriers.ad_campaign_id,
         clicks.platform as clicked_platform,
@@ -189,6 +264,8 @@ channel_found as (
             when by_utm.channel is not null then 'utm'
             when carriers.utm_source is not null or carriers.utm_medium is not null then 'utm'
             when carriers.referrer_host is not null then 'referrer'
+            when by_crm_source.channel is not null then 'crm_source'
+            when by_self_report.channel is not null then 'self_reported'
             when carriers.crm_source is not null then 'crm_source'
             else 'none'
         end as evidence,
@@ -199,7 +276,9 @@ channel_found as (
             when by_utm.channel is not null then by_utm.channel
             when carriers.utm_source is not null or carriers.utm_medium is not null then 'unknown'
             when carriers.referrer_host is not null then coalesce(by_referrer.channel, 'referral')
-            when carriers.crm_source is not null then coalesce(by_crm_source.channel, 'unknown')
+            when by_crm_source.channel is not null then by_crm_source.channel
+            when by_self_report.channel is not null then by_self_report.channel
+            when carriers.crm_source is not null then 'unknown'
             -- A visit without any trace was typed in; a CRM record without any says nothing.
             when carriers.entity_kind = 'crm_lead' then 'unknown'
             else 'direct'
@@ -217,6 +296,8 @@ channel_found as (
         on carriers.referrer_host = by_referrer.referrer_host
     left join crm_source_channels as by_crm_source
         on carriers.crm_source = by_crm_source.crm_source
+    left join self_reported_channels as by_self_report
+        on carriers.self_reported_source = by_self_report.self_reported_source
 
 ),
 
@@ -225,6 +306,9 @@ origins as (
     select
         found.entity_kind,
         found.entity_key,
+        coalesce(person_nodes.person_key, found.node) as person_key,
+        found.occurred_at,
+        found.report_date,
         found.channel as platform,
         case
             when found.evidence = 'click_id' then found.clicked_account_id
@@ -246,6 +330,7 @@ origins as (
         found.evidence,
         @rules_version as rules_version
     from channel_found as found
+    left join identity.person_nodes as person_nodes using (node)
     left join channels on found.channel = channels.channel
     -- People tag the campaign's id or its name; both are looked up within the channel.
     left join campaigns_by_id as by_tag_id

@@ -28,6 +28,9 @@ records_with_person as (
         crm_leads.crm_record_id,
         crm_leads.crm_created_at,
         crm_leads.is_deleted,
+        -- Where a chain of merges ends: there the CRM keeps what became of the person. A survivor
+        -- that was never told ends it too.
+        survivors.crm_record_id is null as is_head,
         crm_leads.is_test
         or coalesce(
             crm_leads.email_domain_key in (select internal_key from internal_domains), false
@@ -35,6 +38,10 @@ records_with_person as (
     from crm_leads
     inner join person_nodes
         on person_nodes.node = concat('crm:', crm_leads.crm, ':', crm_leads.crm_record_id)
+    left join crm_leads as survivors
+        on
+            crm_leads.crm = survivors.crm
+            and crm_leads.merged_into_record_id = survivors.crm_record_id
 
 ),
 
@@ -43,7 +50,9 @@ flags_per_person as (
     select
         person_key,
         logical_or(is_internal) as is_internal,
-        logical_and(is_deleted) as is_deleted
+        -- Records merged in a ring have no head: then all of them speak.
+        countif(not is_deleted and is_head) = 0
+        and (countif(is_head) > 0 or countif(not is_deleted) = 0) as is_deleted
     from records_with_person
     group by person_key
 

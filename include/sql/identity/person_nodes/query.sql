@@ -1,55 +1,26 @@
 -- One round of "who is who": every node takes the smallest person among its neighbours, then its
 -- person's person. The runner repeats it until nothing changes; the rounds grow with the logarithm
--- of the longest chain.
+-- of the longest chain. Only what is linked is here, and every CRM record: a browser or submission
+-- that is linked to nothing is a person of its own, named like its node.
 with
 
-used_links as (
+neighbours as (
 
     select
-        node_a,
-        node_b
-    from identity.links
-    where is_used
-
-),
-
-both_ways as (
-
-    select
-        node_a as node,
-        node_b as neighbour
-    from used_links
-
-    union distinct
-
-    select
-        node_b as node,
-        node_a as neighbour
-    from used_links
+        node,
+        neighbour
+    from identity.neighbours
 
 ),
 
 nodes as (
 
-    select node from both_ways
+    select node from neighbours
 
     union distinct
 
     select concat('crm:', crm, ':', crm_record_id) as node
     from staging.stg_crm__leads
-
-    union distinct
-
-    select concat('client:', client_id) as node
-    from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start) and client_id is not null
-
-    union distinct
-
-    -- A submission without a browser id stands for itself, joined by what was typed into it.
-    select coalesce(concat('client:', client_id), concat('event:', event_key)) as node
-    from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start)
 
 ),
 
@@ -68,10 +39,11 @@ smallest_among_neighbours as (
     -- Of all neighbours of the whole person so far, not only of the one node: groups join groups.
     select
         own.person_key as old_person_key,
-        min(neighbours.person_key) as person_key
-    from both_ways
-    inner join person_so_far as own on both_ways.node = own.node
-    inner join person_so_far as neighbours on both_ways.neighbour = neighbours.node
+        min(neighbours_so_far.person_key) as person_key
+    from neighbours
+    inner join person_so_far as own on neighbours.node = own.node
+    inner join person_so_far as neighbours_so_far
+        on neighbours.neighbour = neighbours_so_far.node
     group by own.person_key
 
 ),

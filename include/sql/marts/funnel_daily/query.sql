@@ -29,6 +29,13 @@ delivery as (
 
 ),
 
+visits as (
+
+    select * from marts.visits_daily
+    where report_date >= @history_start
+
+),
+
 claim_days as (
 
     select * from staging.stg_ads__claim_days
@@ -60,6 +67,25 @@ campaign_days as (
         account_id,
         campaign_id
     from delivery
+
+    union distinct
+
+    select
+        report_date,
+        platform,
+        account_id,
+        campaign_id
+    from visits
+
+),
+
+platform_claim_days as (
+
+    -- For rows whose account nobody can tell, any account of the platform speaks.
+    select distinct
+        report_date,
+        platform
+    from claim_days
 
 ),
 
@@ -128,7 +154,24 @@ gap_two as (
         sum(customers) as customers,
         sum(qualified_customers) as qualified_customers,
         sum(pipeline_amount) as pipeline_amount,
-        sum(won_amount) as won_amount
+        sum(won_amount) as won_amount,
+        sum(hot_leads) as hot_leads,
+        sum(warm_leads) as warm_leads,
+        sum(cold_leads) as cold_leads,
+        sum(mql_leads) as mql_leads,
+        sum(sql_leads) as sql_leads,
+        sum(pql_leads) as pql_leads,
+        sum(service_qualified_leads) as service_qualified_leads,
+        sum(contacted_leads) as contacted_leads,
+        sum(contacted_within_an_hour) as contacted_within_an_hour,
+        sum(first_contact_minutes) as first_contact_minutes,
+        sum(contact_attempts) as contact_attempts,
+        sum(wasted_contacts) as wasted_contacts,
+        sum(qualify_minutes) as qualify_minutes,
+        sum(timed_customers) as timed_customers,
+        sum(close_minutes) as close_minutes,
+        sum(rulebook_misses) as rulebook_misses,
+        sum(unknown_stage_leads) as unknown_stage_leads
     from real_to_qualified
     group by report_date, platform, account_id, campaign_id
 
@@ -141,22 +184,29 @@ funnel_daily as (
         campaign_days.platform,
         campaign_days.account_id,
         campaign_days.campaign_id,
-        campaigns.campaign_name,
-        -- A day that cost money and has no row in the gap: was anybody asked?
+        -- As the day was told; readers show the newest name of the days they ask for.
+        delivery.campaign_name,
+        -- A day with money or visits and no row in the gap: was anybody asked?
         case
             when gap_one.claim_state is not null then gap_one.claim_state
             when not coalesce(channels.makes_claims, false) then 'not_applicable'
-            when claim_days.report_date is not null then 'none'
+            when
+                claim_days.report_date is not null
+                or (
+                    campaign_days.account_id = 'unknown'
+                    and platform_claim_days.report_date is not null
+                )
+                then 'none'
             else 'missing'
         end as claim_state,
         @reporting_currency as currency_code,
-        case
-            when delivery.cost_micros is null then numeric '0'
-            when coalesce(delivery.currency_code, @reporting_currency) = @reporting_currency
-                then cast(delivery.cost_micros as numeric) * numeric '0.000001'
-        end as spend_amount,
+        if(delivery.report_date is null, 0, delivery.spend_amount) as spend_amount,
+        coalesce(delivery.is_rate_missing, false) as is_rate_missing,
         coalesce(delivery.impressions, 0) as impressions,
         coalesce(delivery.clicks, 0) as clicks,
+        coalesce(visits.visits, 0) as visits,
+        coalesce(visits.measured_visits, 0) as measured_visits,
+        coalesce(visits.bounces, 0) as bounces,
         coalesce(gap_one.pixel_conversions, 0) as pixel_conversions,
         coalesce(gap_one.observed_without_claim, 0) as observed_without_claim,
         coalesce(gap_one.claimed_not_observed, 0) as claimed_not_observed,
@@ -197,14 +247,32 @@ funnel_daily as (
         coalesce(gap_two.qualified_customers, 0) as qualified_customers,
         coalesce(gap_two.pipeline_amount, 0) as pipeline_amount,
         coalesce(gap_two.won_amount, 0) as won_amount,
+        coalesce(gap_two.hot_leads, 0) as hot_leads,
+        coalesce(gap_two.warm_leads, 0) as warm_leads,
+        coalesce(gap_two.cold_leads, 0) as cold_leads,
+        coalesce(gap_two.mql_leads, 0) as mql_leads,
+        coalesce(gap_two.sql_leads, 0) as sql_leads,
+        coalesce(gap_two.pql_leads, 0) as pql_leads,
+        coalesce(gap_two.service_qualified_leads, 0) as service_qualified_leads,
+        coalesce(gap_two.contacted_leads, 0) as contacted_leads,
+        coalesce(gap_two.contacted_within_an_hour, 0) as contacted_within_an_hour,
+        coalesce(gap_two.first_contact_minutes, 0) as first_contact_minutes,
+        coalesce(gap_two.contact_attempts, 0) as contact_attempts,
+        coalesce(gap_two.wasted_contacts, 0) as wasted_contacts,
+        coalesce(gap_two.qualify_minutes, 0) as qualify_minutes,
+        coalesce(gap_two.timed_customers, 0) as timed_customers,
+        coalesce(gap_two.close_minutes, 0) as close_minutes,
+        coalesce(gap_two.rulebook_misses, 0) as rulebook_misses,
+        coalesce(gap_two.unknown_stage_leads, 0) as unknown_stage_leads,
         @rules_version as rules_version,
         @as_of as as_of
     from campaign_days
     left join gap_one using (report_date, platform, account_id, campaign_id)
     left join gap_two using (report_date, platform, account_id, campaign_id)
     left join delivery using (report_date, platform, account_id, campaign_id)
-    left join staging.stg_ads__campaigns as campaigns using (platform, account_id, campaign_id)
+    left join visits using (report_date, platform, account_id, campaign_id)
     left join claim_days using (report_date, platform, account_id)
+    left join platform_claim_days using (report_date, platform)
     left join channels on campaign_days.platform = channels.channel
 
 )

@@ -1,5 +1,6 @@
 -- Gap one as a ledger: every claim, submission and credit is a signed row, and the columns are sums
--- of rows. Nothing is joined, so nothing can be lost or doubled on the way.
+-- of rows. Nothing is joined, so nothing can be lost or doubled on the way. A lead and its credits
+-- lie on one day, so each day is computed from its own rows alone.
 with
 
 claims as (
@@ -48,16 +49,17 @@ credit_of_own_campaign as (
 
     -- How much of an observed lead stays with the campaign of the submission that made it.
     select
+        leads.report_date,
         leads.lead_key,
         sum(lead_credits.credit) as credit
     from leads
-    inner join lead_credits using (lead_key)
+    inner join lead_credits using (report_date, lead_key)
     where
         leads.observation = 'observed'
         and leads.platform = lead_credits.platform
         and leads.account_id = lead_credits.account_id
         and leads.campaign_id = lead_credits.campaign_id
-    group by leads.lead_key
+    group by leads.report_date, leads.lead_key
 
 ),
 
@@ -121,7 +123,7 @@ ledger as (
         'credited_elsewhere' as line,
         numeric '1' - coalesce(own.credit, 0) as amount
     from leads
-    left join credit_of_own_campaign as own using (lead_key)
+    left join credit_of_own_campaign as own using (report_date, lead_key)
     where leads.observation = 'observed'
 
     union all
@@ -139,7 +141,7 @@ ledger as (
         end as line,
         lead_credits.credit as amount
     from lead_credits
-    inner join leads using (lead_key)
+    inner join leads using (report_date, lead_key)
     where
         leads.observation != 'observed'
         or leads.platform != lead_credits.platform

@@ -52,17 +52,10 @@ distinct_rows as (
 
 one_basis_per_load as (
 
-    -- Google tells every claim twice, under the day of the click and of the conversion. All of an
-    -- action's days in a load are read on one basis: chosen day by day, a conversion of the 3rd
-    -- after a click of the 1st would count on both days, because each knows of one basis only.
-    -- Meta's actions have one basis each, some the one and some the other.
-    select *
-    from distinct_rows
-    qualify
-        claim_basis = 'conversion_date'
-        or max(if(claim_basis = 'conversion_date', 1, 0)) over (
-            partition by load_id, platform, account_id, conversion_action
-        ) = 0
+    select each.*
+    from distinct_rows as each
+    inner join staging.stg_ads__claim_bases as bases
+        using (load_id, platform, account_id, conversion_action, claim_basis)
 
 ),
 

@@ -70,6 +70,36 @@ rows_not_taken_back as (
 
 ),
 
+amounts as (
+
+    -- Of the platform's own day, row by row: an account that changed its currency tells both in one
+    -- report. What costs nothing needs no rate.
+    select
+        rows_not_taken_back.* except (currency_code),
+        upper(rows_not_taken_back.currency_code) as currency_code,
+        cast(rows_not_taken_back.cost_micros as numeric) * numeric '0.000001' as amount,
+        rates.per_thousand
+    from rows_not_taken_back
+    left join staging.stg_fx__rates as rates
+        on
+            upper(rows_not_taken_back.currency_code) = rates.currency_code
+            and rows_not_taken_back.platform_date = rates.rate_date
+
+),
+
+converted as (
+
+    select
+        *,
+        case
+            when coalesce(amount, 0) = 0 then numeric '0'
+            when coalesce(currency_code, @reporting_currency) = @reporting_currency then amount
+            else amount * per_thousand * numeric '0.001'
+        end as spend
+    from amounts
+
+),
+
 stg_ads__delivery as (
 
     select
@@ -78,12 +108,15 @@ stg_ads__delivery as (
         account_id,
         campaign_id,
         max(campaign_name) as campaign_name,
-        max(upper(currency_code)) as currency_code,
-        coalesce(sum(cost_micros), 0) as cost_micros,
+        if(min(currency_code) < max(currency_code), null, max(currency_code)) as currency_code,
+        if(min(currency_code) < max(currency_code), null, coalesce(sum(cost_micros), 0))
+            as cost_micros,
+        if(countif(spend is null) = 0, sum(spend), null) as spend_amount,
+        countif(spend is null) > 0 as is_rate_missing,
         coalesce(sum(impressions), 0) as impressions,
         coalesce(sum(clicks), 0) as clicks,
         max(load_id) as load_id
-    from rows_not_taken_back
+    from converted
     group by report_date, platform, account_id, campaign_id
 
 )

@@ -19,7 +19,7 @@ newest_version_per_deal as (
 
 ),
 
-stg_crm__deals as (
+deals_as_told as (
 
     select
         crm,
@@ -34,6 +34,50 @@ stg_crm__deals as (
         load_id
     from newest_version_per_deal
     where not coalesce(is_deleted, false)
+
+),
+
+deals_with_their_day as (
+
+    -- A deal is worth what it was on the day it was closed; an open one, of the day it was opened:
+    -- that stays what it is, whenever somebody looks.
+    select
+        *,
+        date(
+            coalesce(if(is_closed, deal_closed_at, null), deal_created_at), @reporting_time_zone
+        ) as amount_date
+    from deals_as_told
+
+),
+
+stg_crm__deals as (
+
+    select
+        deals.crm,
+        deals.deal_id,
+        deals.crm_record_id,
+        deals.is_won,
+        deals.is_closed,
+        deals.deal_amount,
+        deals.currency_code,
+        case
+            when deals.deal_amount is null or deals.deal_amount = 0 then deals.deal_amount
+            when coalesce(deals.currency_code, @reporting_currency) = @reporting_currency
+                then deals.deal_amount
+            else deals.deal_amount * rates.per_thousand * numeric '0.001'
+        end as reporting_amount,
+        coalesce(deals.deal_amount, 0) != 0
+        and coalesce(deals.currency_code, @reporting_currency) != @reporting_currency
+        and rates.per_thousand is null as is_rate_missing,
+        deals.amount_date,
+        deals.deal_created_at,
+        deals.deal_closed_at,
+        deals.load_id
+    from deals_with_their_day as deals
+    left join staging.stg_fx__rates as rates
+        on
+            deals.currency_code = rates.currency_code
+            and deals.amount_date = rates.rate_date
 
 )
 

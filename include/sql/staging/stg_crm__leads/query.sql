@@ -67,15 +67,11 @@ records as (
         creation.crm_created_at as first_created_at,
         nullif(trim(newest.merged_into_record_id), '') as survivor_id,
         newest.load_id,
-        -- Deleting the survivor deletes what lives on in it.
-        coalesce(newest.is_deleted, false) or coalesce(survivor.is_deleted, false) as is_stub
+        -- What lives on in a deleted survivor is gone with it: identity.people follows the merges.
+        coalesce(newest.is_deleted, false) as is_stub
     from newest_version_per_record as newest
     inner join newest_telling_version_per_record as telling using (crm, crm_record_id)
     inner join creation_as_first_told as creation using (crm, crm_record_id)
-    left join newest_version_per_record as survivor
-        on
-            newest.crm = survivor.crm
-            and nullif(trim(newest.merged_into_record_id), '') = survivor.crm_record_id
 
 ),
 
@@ -92,11 +88,14 @@ stg_crm__leads as (
         if(records.is_stub, null, records.client_id) as client_id,
         if(records.is_stub, null, nullif(trim(records.click_id), '')) as click_id,
         lower(nullif(trim(records.click_id_type), '')) as click_id_type,
+        if(records.is_stub, null, nullif(trim(records.platform_lead_id), '')) as platform_lead_id,
         nullif(trim(records.ad_campaign_id), '') as ad_campaign_id,
         lower(nullif(trim(records.utm_source), '')) as utm_source,
         lower(nullif(trim(records.utm_medium), '')) as utm_medium,
         lower(nullif(trim(records.utm_campaign), '')) as utm_campaign,
         lower(nullif(trim(records.crm_source), '')) as crm_source,
+        if(records.is_stub, null, lower(nullif(trim(records.self_reported_source), '')))
+            as self_reported_source,
         records.landing_page,
         records.form_id,
         records.segment,

@@ -69,15 +69,6 @@ goal_per_event_name as (
 
 ),
 
-goals_with_an_own_tag as (
-
-    select distinct goals.conversion_goal
-    from tag_events
-    inner join goal_per_event_name as goals using (event_name)
-    where tag_events.observer != 'ga4'
-
-),
-
 stg_web__tag_events as (
 
     select
@@ -87,7 +78,8 @@ stg_web__tag_events as (
         observers.observed_by,
         deliveries.event_name,
         deliveries.occurred_at,
-        deliveries.client_id,
+        date(deliveries.occurred_at, @reporting_time_zone) as report_date,
+        if(shared.client_id is null, deliveries.client_id, null) as client_id,
         deliveries.email_key,
         deliveries.phone_key,
         deliveries.email_domain_key,
@@ -96,6 +88,7 @@ stg_web__tag_events as (
         deliveries.form_id,
         nullif(trim(deliveries.click_id), '') as click_id,
         lower(nullif(trim(deliveries.click_id_type), '')) as click_id_type,
+        nullif(trim(deliveries.platform_lead_id), '') as platform_lead_id,
         nullif(trim(deliveries.ad_campaign_id), '') as ad_campaign_id,
         lower(nullif(trim(deliveries.utm_source), '')) as utm_source,
         lower(nullif(trim(deliveries.utm_medium), '')) as utm_medium,
@@ -106,8 +99,10 @@ stg_web__tag_events as (
         deliveries.load_id
     from one_row_per_delivery as deliveries
     inner join observers_of_each_delivery as observers using (event_id, copy_number)
+    left join staging.stg_web__shared_browsers as shared
+        on deliveries.client_id = shared.client_id
     left join goal_per_event_name as goals using (event_name)
-    left join goals_with_an_own_tag as own using (conversion_goal)
+    left join staging.stg_web__own_tag_goals as own using (conversion_goal)
     -- GA4 alone counts only for goals that have no own tag: it drops and doubles too much.
     where observers.observed_by != 'ga4' or own.conversion_goal is null
 

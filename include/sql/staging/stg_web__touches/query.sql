@@ -24,20 +24,23 @@ newest_version_per_touch as (
 stg_web__touches as (
 
     select
-        touch_id,
-        occurred_at,
-        client_id,
-        page_path,
-        nullif(trim(click_id), '') as click_id,
-        lower(nullif(trim(click_id_type), '')) as click_id_type,
-        nullif(trim(ad_campaign_id), '') as ad_campaign_id,
-        lower(nullif(trim(utm_source), '')) as utm_source,
-        lower(nullif(trim(utm_medium), '')) as utm_medium,
-        lower(nullif(trim(utm_campaign), '')) as utm_campaign,
-        lower(nullif(trim(referrer_host), '')) as referrer_host,
-        is_bounce,
-        load_id
-    from newest_version_per_touch
+        touches.touch_id,
+        touches.occurred_at,
+        date(touches.occurred_at, @reporting_time_zone) as report_date,
+        if(shared.client_id is null, touches.client_id, null) as client_id,
+        touches.page_path,
+        nullif(trim(touches.click_id), '') as click_id,
+        lower(nullif(trim(touches.click_id_type), '')) as click_id_type,
+        nullif(trim(touches.ad_campaign_id), '') as ad_campaign_id,
+        lower(nullif(trim(touches.utm_source), '')) as utm_source,
+        lower(nullif(trim(touches.utm_medium), '')) as utm_medium,
+        lower(nullif(trim(touches.utm_campaign), '')) as utm_campaign,
+        lower(nullif(trim(touches.referrer_host), '')) as referrer_host,
+        touches.is_bounce,
+        touches.load_id
+    from newest_version_per_touch as touches
+    left join staging.stg_web__shared_browsers as shared
+        on touches.client_id = shared.client_id
 
 )
 

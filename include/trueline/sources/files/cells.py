@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 
 from trueline.sources.files.mapping import EPOCHS, FieldRule, FileMapping
 from trueline.sources.files.targets import Target
-from trueline.sources.values import INT64_LIMIT, BadValue, fit_numeric, plausible
+from trueline.sources.values import (
+    INT64_LIMIT,
+    BadValue,
+    answer,
+    currency,
+    fit_numeric,
+    plausible,
+)
 
 # Blanks that nobody sees around a value.
 BLANKS = " \t\r\n\u00a0\u200b\u200c\u200d\u2060\ufeff"
@@ -106,6 +113,10 @@ def _typed(target: Target, rule: FieldRule | None, mapping: FileMapping, zone: Z
         if target.type == "NUMERIC":
             return lambda cell: _numeric(cell, pattern, mapping, multiply)
         return lambda cell: _integer(cell, pattern, mapping, multiply, target.name in COUNTS)
+    if target.type == "ANSWER":
+        return answer
+    if target.type == "CURRENCY":
+        return currency
     return _identifier if target.is_id else str
 
 

@@ -173,11 +173,7 @@ class RowRules:
 
 
 def finish(part: Part, values: dict[str, Any]) -> dict[str, str]:
-    """Fill what follows from other fields; returns notes about values that were not usable.
-
-    Raises:
-        BadValue: ``bad_currency``.
-    """
+    """Fill what follows from other fields; returns notes about values that were not usable."""
     notes = {}
     if values.get("click_id"):
         found = read_click_id(values["click_id"])
@@ -206,8 +202,6 @@ def finish(part: Part, values: dict[str, Any]) -> dict[str, str]:
     for name in WITHOUT_QUERY:
         if values.get(name):
             values[name] = without_query(values[name])
-    if values.get("currency_code") is not None:
-        values["currency_code"] = currency(values["currency_code"])
     return notes
 
 
@@ -221,17 +215,6 @@ def email_note(text: str) -> str | None:
 def phone_note(text: str) -> str | None:
     """Told for digits that a spreadsheet has rounded away; whether others exist, ingest knows."""
     return "excel_scientific_phone" if SCIENTIFIC.fullmatch(text) else None
-
-
-def currency(code: str) -> str:
-    """Three letters, upper case.
-
-    Raises:
-        BadValue: ``bad_currency``.
-    """
-    if len(code) != 3 or not (code.isascii() and code.isalpha()):
-        raise BadValue("bad_currency", "currency_code")
-    return code.upper()
 
 
 def extra_text(cell: Any) -> str:

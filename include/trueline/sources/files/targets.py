@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 from trueline.model.catalog import load_catalog
 
-Kind = Literal["ad_report", "tag_events", "touches", "crm_leads", "crm_stages", "crm_deals"]
+Kind = Literal[
+    "ad_report", "tag_events", "touches", "crm_leads", "crm_stages", "crm_deals", "exchange_rates"
+]
 
 # An ad report may carry delivery and claims in one row.
 TABLES: dict[str, tuple[str, ...]] = {
     "ad_report": ("ad_delivery", "pixel_claims"),
-    **{name: (name,) for name in ("tag_events", "touches", "crm_leads", "crm_stages", "crm_deals")},
+    **{name: (name,) for name in get_args(Kind) if name != "ad_report"},
 }
 # Filled by ingest.
 OWN_COLUMNS = frozenset({"source", "load_id", "loaded_at", "row_hash", "_extra"})
@@ -36,6 +38,13 @@ PAGE_COLUMN = {"tag_events": "page_path", "touches": "page_path", "crm_leads": "
 # Measures that make a row of an ad report a delivery row, or a claim.
 DELIVERY_MEASURES = ("cost_micros", "impressions", "clicks")
 CLAIM_MEASURE = "pixel_conversions"
+# Text that is more than text: what the cell readers make of it.
+TEXT_TYPES = {
+    "self_reported_source": "ANSWER",
+    "currency_code": "CURRENCY",
+    "base_currency": "CURRENCY",
+    "quote_currency": "CURRENCY",
+}
 # Filled with text that must not pass through a number.
 ID_COLUMNS = frozenset({"account_id", "click_id", "conversion_action"})
 
@@ -45,7 +54,8 @@ class Target:
     """One field that a mapping may fill.
 
     Attributes:
-        type: BigQuery type of the column; ``URL`` and ``REFERRER`` for addresses.
+        type: BigQuery type of the column; ``URL`` and ``REFERRER`` for addresses, ``ANSWER`` for
+            what somebody wrote freely, ``CURRENCY`` for a code.
         required: No row is good without it.
     """
 
@@ -78,7 +88,7 @@ def targets(kind: Kind) -> dict[str, Target]:
 def columns(table: str) -> dict[str, Target]:
     """The columns of ``raw.<table>`` that a source fills."""
     return {
-        column.name: Target(column.name, column.type, column.required)
+        column.name: Target(column.name, TEXT_TYPES.get(column.name, column.type), column.required)
         for column in load_catalog()[f"raw.{table}"].columns
         if column.name not in OWN_COLUMNS | KEYED_COLUMNS
     }

@@ -22,7 +22,6 @@ from trueline.sources.files.rows import (
     Part,
     RawRow,
     RowRules,
-    currency,
     email_note,
     phone_note,
     storable,
@@ -188,9 +187,7 @@ class TypedReader:
             columns[name], refused = self._readers[name](cells)
             if refused is not None:
                 bad |= refused
-        notes, refused = _finish(part, columns)
-        if refused is not None:
-            bad |= refused
+        notes = _finish(part, columns)
         kept = table_columns(part.table).keys() | {"email", "phone", "ip_address"}
         return {name: values for name, values in columns.items() if name in kept}, notes, bad
 
@@ -231,8 +228,8 @@ def _error(row: RawRow, column: str | None, reason: str) -> RowError:
     return RowError(row.line, column, reason, storable(row.text))
 
 
-def _finish(part: Part, columns: dict[str, Array]) -> tuple[dict[str, Array], Mask | None]:
-    """As ``rows.finish``, for all rows at once: the same fields, notes and refusals."""
+def _finish(part: Part, columns: dict[str, Array]) -> dict[str, Array]:
+    """As ``rows.finish``, for all rows at once: the same fields and notes."""
     notes: dict[str, Array] = {}
     if "click_id" in columns:
         columns["click_id"], kinds, notes["click_id_note"] = click_id_columns(columns["click_id"])
@@ -257,7 +254,7 @@ def _finish(part: Part, columns: dict[str, Array]) -> tuple[dict[str, Array], Ma
     for name in WITHOUT_QUERY:
         if name in columns:
             columns[name] = _noted(columns[name], _PLAIN_PATH, without_query, keep=True)
-    return notes, _currencies(columns)
+    return notes
 
 
 def _take_apart(part: Part, columns: dict[str, Array]) -> None:
@@ -272,22 +269,6 @@ def _take_apart(part: Part, columns: dict[str, Array]) -> None:
         columns["click_id"], columns["click_id_type"] = page["click_id"], page["click_id_type"]
     for name in URL_COLUMNS[2:]:
         _fill(columns, name, page[name])
-
-
-def _currencies(columns: dict[str, Array]) -> Mask | None:
-    if "currency_code" not in columns:
-        return None
-
-    def code(text: str | None) -> str | None:
-        try:
-            return currency(text) if text is not None else None
-        except BadValue:
-            return None
-
-    known = each_distinct(columns["currency_code"], code, pa.string())
-    bad = mask(pc.and_not(pc.is_null(known), pc.is_null(columns["currency_code"])))
-    columns["currency_code"] = known
-    return bad if bad.any() else None
 
 
 def _noted(cells: Array, plain: str, function: Any, *, keep: bool = False) -> Array:

@@ -29,6 +29,8 @@ ARROW_TYPES: dict[str, Any] = {
     "STRING": pa.string(),
     "URL": pa.string(),
     "REFERRER": pa.string(),
+    "ANSWER": pa.string(),
+    "CURRENCY": pa.string(),
     "INT64": pa.int64(),
     "NUMERIC": pa.decimal128(38, 9),
     "BOOL": pa.bool_(),

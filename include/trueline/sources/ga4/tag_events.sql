@@ -37,6 +37,7 @@ tag_events as (
         form_id,
         click_id,
         click_id_type,
+        cast(null as string) as platform_lead_id,
         ad_campaign_id,
         utm_source,
         utm_medium,

@@ -15,7 +15,7 @@ from trueline.sources.hubspot.constants import (
 )
 from trueline.sources.page_urls import without_query
 from trueline.sources.settings import HubSpotProperties
-from trueline.sources.values import boolean, integer, moment, numeric, text
+from trueline.sources.values import answer, boolean, integer, moment, numeric, text
 
 Object = Mapping[str, Any]
 _SCORES = ("fit", "budget", "authority", "need", "timing", "interest", "intent")
@@ -50,6 +50,8 @@ def lead(contact: Object, names: HubSpotProperties) -> dict[str, Any]:
         "utm_medium": text(of("utm_medium")),
         "utm_campaign": text(of("utm_campaign")),
         "crm_source": text(of("source")),
+        "platform_lead_id": text(of("platform_lead_id")),
+        "self_reported_source": answer(of("self_reported_source")),
         "landing_page": without_query(of("landing_page")),
         "form_id": text(of("form_id")),
         "segment": text(of("segment")),

@@ -13,12 +13,13 @@ from trueline.sources.salesforce.constants import CLICK_IDS, CRM, CURRENCY_FIELD
 from trueline.sources.salesforce.history import Change
 from trueline.sources.salesforce.results import Row
 from trueline.sources.salesforce.values import consent, midnight, record_id
-from trueline.sources.values import boolean, integer, moment, numeric, text
+from trueline.sources.values import answer, boolean, integer, moment, numeric, text
 
 _TEXTS = (
     "email",
     "phone",
     "client_id",
+    "platform_lead_id",
     "ad_campaign_id",
     "utm_source",
     "utm_medium",
@@ -54,6 +55,7 @@ def lead(row: Row, field_of: Mapping[str, str]) -> dict[str, Any]:
         "click_id": click_id,
         "click_id_type": click_id_type,
         "crm_source": text(of("source")),
+        "self_reported_source": answer(of("self_reported_source")),
         "landing_page": without_query(of("landing_page")),
         "lead_type": None,
         "consent_ad_user_data": consent(of("consent_ad_user_data")),

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from trueline.errors import ConfigurationError
-from trueline.model.catalog import load_catalog
 from trueline.settings.profile import BigQuerySettings
+from trueline.warehouse.places import Place
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.bigquery import Client
-
-#: (layer, table) → ``dataset.table``.
-Place = Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +49,3 @@ def dataset_name(layer: str, settings: BigQuerySettings) -> str:
 def own_place(settings: BigQuerySettings) -> Place:
     """Where the writer's tables lie: ``marts.funnel_daily`` → ``trueline_marts.funnel_daily``."""
     return lambda layer, table: f"{dataset_name(layer, settings)}.{table}"
-
-
-def with_places(sql: str, place: Place) -> str:
-    """Put the real name in the place of every ``layer.table``."""
-    return _table_names().sub(lambda match: place(match[1], match[2]), sql)
-
-
-@cache
-def _table_names() -> re.Pattern[str]:
-    keys = list(load_catalog())
-    layers = "|".join(sorted({key.split(".")[0] for key in keys}))
-    names = "|".join(sorted({key.split(".")[1] for key in keys}, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.`@])({layers})\.({names})\b")

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from trueline.model.catalog import Table
 from trueline.settings.profile import BigQuerySettings
-from trueline.warehouse.bigquery.access import Place, dataset_name, own_place, with_places
+from trueline.warehouse.bigquery.access import dataset_name, own_place
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.tables import ensure_dataset
 from trueline.warehouse.bigquery.transaction import read
 from trueline.warehouse.ddl import string_literal
+from trueline.warehouse.places import Place, with_places
 
 # Readers of the publication before may still be at work.
 KEEP_PUBLICATIONS = 3

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trueline.model.catalog import Table, load_catalog
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.scratch import drop_scratch, make_scratch
+from trueline.warehouse.places import with_places
 
 if TYPE_CHECKING:
     pass

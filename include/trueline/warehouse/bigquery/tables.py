@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from trueline.errors import ConfigurationError
 from trueline.model.catalog import Column, Table
-from trueline.warehouse.bigquery.access import dataset_name, own_place, with_places
+from trueline.warehouse.bigquery.access import dataset_name, own_place
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.ddl import add_column_sql, create_table_sql
+from trueline.warehouse.places import with_places
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table as LiveTable

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from trueline.model.catalog import Table
 from trueline.warehouse import statements
@@ -18,14 +18,17 @@ from trueline.warehouse.base import (
     Staging,
     still_changing,
 )
-from trueline.warehouse.bigquery.access import own_place, with_places
+from trueline.warehouse.bigquery.access import own_place
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.scratch import drop_scratch, make_scratch
+from trueline.warehouse.places import SCRATCH, with_places
 
 
 @dataclass(slots=True)
 class BigQueryTransaction:
     """Collects what the script at its end will do; ``rebuilt`` tables are seen by its queries."""
+
+    sees_own_writes: ClassVar = False
 
     jobs: Jobs
     name: str
@@ -33,9 +36,22 @@ class BigQueryTransaction:
     _script: list[str] = field(default_factory=list)
     _values: dict[str, Any] = field(default_factory=dict)
     _scratch: str | None = None
+    _kept: dict[str, int] = field(default_factory=dict)
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
-        return read(self.jobs, with_places(sql, self._place), params or {})
+        return read(self.jobs, self._placed(sql), params or {})
+
+    def keep(self, name: str, sql: str, params: Mapping[str, Any]) -> int:
+        self._kept[name] = self._kept.get(name, 0) + 1
+        place = f"{self._own_scratch()}.{name}"
+        job = self.jobs.run(
+            self._placed(sql),
+            params,
+            # A name may be kept anew: every time is a job of its own.
+            step=f"keep_{name}_{self._kept[name]}",
+            destination=place,
+        )
+        return int(job.result(max_results=0).total_rows or 0)
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
         for name, value in (params or {}).items():
@@ -44,7 +60,7 @@ class BigQueryTransaction:
                 fresh = f"{name}_{len(self._values)}"
                 sql = re.sub(rf"@{name}\b", f"@{fresh}", sql)
                 self._values[fresh] = value
-        self._script.append(with_places(sql, own_place(self.jobs.settings)))
+        self._script.append(self._in_scratch(with_places(sql, own_place(self.jobs.settings))))
 
     def insert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         values = list(rows)
@@ -90,10 +106,19 @@ class BigQueryTransaction:
     def _place(self, layer: str, table: str) -> str:
         return self._rebuilt.get(f"{layer}.{table}") or own_place(self.jobs.settings)(layer, table)
 
-    def _scratch_table(self, table: Table, suffix: str = "") -> str:
+    def _placed(self, sql: str) -> str:
+        return self._in_scratch(with_places(sql, self._place))
+
+    def _in_scratch(self, sql: str) -> str:
+        return SCRATCH.sub(rf"{self._own_scratch()}.\1", sql) if SCRATCH.search(sql) else sql
+
+    def _own_scratch(self) -> str:
         if self._scratch is None:
             self._scratch = make_scratch(self.jobs, "build")
-        return f"{self._scratch}.{table.layer}__{table.name}{suffix}"
+        return self._scratch
+
+    def _scratch_table(self, table: Table, suffix: str = "") -> str:
+        return f"{self._own_scratch()}.{table.layer}__{table.name}{suffix}"
 
     def _compute(self, table: Table, params: Mapping[str, Any], place: str, step: str = "") -> int:
         job = self.jobs.run(

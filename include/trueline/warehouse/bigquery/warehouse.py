@@ -13,12 +13,7 @@ from trueline.errors import ConfigurationError
 from trueline.model.catalog import Table, load_catalog
 from trueline.settings.profile import BigQuerySettings
 from trueline.warehouse.base import QualityAccess, Rows, Work
-from trueline.warehouse.bigquery.access import (
-    BigQueryAccess,
-    dataset_name,
-    own_place,
-    with_places,
-)
+from trueline.warehouse.bigquery.access import BigQueryAccess, dataset_name, own_place
 from trueline.warehouse.bigquery.jobs import Jobs
 from trueline.warehouse.bigquery.publication import (
     newest_publication,
@@ -30,6 +25,7 @@ from trueline.warehouse.bigquery.scratch import drop_scratch, scratch_name
 from trueline.warehouse.bigquery.staging import BigQueryStaging, staging
 from trueline.warehouse.bigquery.tables import ensure_tables
 from trueline.warehouse.bigquery.transaction import BigQueryTransaction, read, transaction
+from trueline.warehouse.places import with_places
 
 log = logging.getLogger(__name__)
 _ESTIMATES_AT_ONCE = 8

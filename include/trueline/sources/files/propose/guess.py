@@ -37,7 +37,7 @@ TIMES_WITHOUT_OFFSET = (
     "time_zone: the times do not say theirs; the profile's is taken unless time_zone is set"
 )
 # The field that no row of sums fills.
-_KEYS = ("platform_date", "crm_record_id", "deal_id", "event_id", "touch_id")
+_KEYS = ("platform_date", "crm_record_id", "deal_id", "event_id", "touch_id", "rate")
 _NUMBERS = ("NUMERIC", "INT64")
 # What tells a kind from another that would take the same columns.
 _MARKS: dict[Kind, tuple[str, ...]] = {
@@ -47,6 +47,7 @@ _MARKS: dict[Kind, tuple[str, ...]] = {
     "crm_deals": ("deal_amount", "is_won", "deal_closed_at"),
     "tag_events": ("event_id", "event_name"),
     "touches": ("is_bounce", "referrer", "page_url"),
+    "exchange_rates": ("rate",),
 }
 # A content decides a field where the column's name says nothing.
 _BY_SHAPE = {"e-mail addresses": "email", "phone numbers": "phone", "web addresses": "page_url"}
