@@ -7,7 +7,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -37,7 +36,7 @@ WORKERS = 2
 Print = Callable[[str, str], None]
 
 
-def bench(tell: Print) -> None:
+def bench() -> None:
     """Print the score of the plain and the hard world at each seed, then the summary."""
     started = time.perf_counter()
     worlds = [(seed, hard) for hard in (False, True) for seed in SEEDS]
@@ -46,10 +45,10 @@ def bench(tell: Print) -> None:
     with ProcessPoolExecutor(WORKERS, mp_context=context) as pool:
         scores = list(pool.map(run, *zip(*worlds, strict=True)))
     for each in scores:
-        _tell(each, tell)
+        _tell(each, _print)
     for hard in (False, True):
-        _summarise([each for each in scores if each.is_hard is hard], tell)
-    tell(f"the truth score of {len(worlds)} worlds", f"{time.perf_counter() - started:,.0f} s")
+        _summarise([each for each in scores if each.is_hard is hard], _print)
+    _print(f"the truth score of {len(worlds)} worlds", f"{time.perf_counter() - started:,.0f} s")
 
 
 def run(seed: int, hard: bool) -> TruthScore:
@@ -194,5 +193,4 @@ def _print(what: str, value: str) -> None:
 
 
 if __name__ == "__main__":
-    bench(_print)
-    sys.exit(0)
+    bench()
