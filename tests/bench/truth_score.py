@@ -41,6 +41,9 @@ def tells_campaign(touch: Touch, query: str, said: Said) -> bool:
     return "utm_campaign=" in query or (touch.click_id in said.clicks and touch.click_id in query)
 
 
+Things = Mapping[tuple[str, str], Thing]
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cause of one campaign."""
@@ -60,9 +63,18 @@ class Cell:
     def is_met(self) -> bool:
         return abs(self.said - self.true) <= self.allowed
 
+    @property
+    def difference(self) -> str:
+        """In words."""
+        return f"{self.said} not {self.true} (±{self.allowed:.0f})"
+
     def __str__(self) -> str:
-        name = name_of(self.campaign)
-        return f"{name} {self.cause}: said {self.said}, true {self.true}, ±{self.allowed:.0f}"
+        return f"{name_of(self.campaign)}, {self.cause}: {self.difference}"
+
+
+def beyond(cells: Iterable[Cell]) -> list[Cell]:
+    """Those that do not meet the aim."""
+    return [cell for cell in cells if not cell.is_met]
 
 
 @dataclass(frozen=True)
@@ -73,54 +85,88 @@ class CauseScore:
         confused: How often a true cause was said to be another one.
         untold: Events whose campaign no address tells, by their true campaign; their causes count
             in ``right`` and ``confused``, not in ``cells``.
+        unlinkable: Events of leads that the data cannot link to the lead's record, in the same
+            way: such an event looks like one of a stranger's.
+        cells: Per campaign and cause, over all events but the untold ones.
+        knowable: The same without the unlinkable ones.
     """
 
     events: int
     right: int
     confused: Counter[tuple[str, str]]
     cells: list[Cell]
+    knowable: list[Cell]
     untold: Counter[Campaign]
-
-    @property
-    def beyond(self) -> list[Cell]:
-        return [cell for cell in self.cells if not cell.is_met]
+    unlinkable: Counter[Campaign]
 
 
-def score_causes(world: World, said: Said) -> CauseScore:
+@dataclass
+class _Counts:
+    """Events per campaign and cause, by the truth and as said."""
+
+    true: Counter[tuple[Campaign, str]] = field(default_factory=Counter)
+    said: Counter[tuple[Campaign, str]] = field(default_factory=Counter)
+    observed: Counter[Campaign] = field(default_factory=Counter)
+
+    def add(self, origin: Campaign, true_cause: str, said: tuple[str, Campaign]) -> None:
+        cause, campaign = said
+        self.observed[origin] += 1
+        self.true[origin, true_cause] += 1
+        self.said[campaign, cause] += 1
+
+    def cells(self) -> list[Cell]:
+        return [
+            Cell(campaign, cause, self.true[key], self.said[key], self.observed[campaign])
+            for key in sorted({*self.true, *self.said})
+            for campaign, cause in (key,)
+        ]
+
+
+def score_causes(world: World, said: Said, evidence: Evidence, things: Things) -> CauseScore:
     """Every delivered macro row against its true cause, and the counts per campaign and cause.
 
     Raises:
         KeyError: if the pipeline has no row for a delivered event.
     """
-    true_cells: Counter[tuple[Campaign, str]] = Counter()
-    said_cells: Counter[tuple[Campaign, str]] = Counter()
-    observed: Counter[Campaign] = Counter()
+    told, knowable = _Counts(), _Counts()
     untold: Counter[Campaign] = Counter()
+    unlinkable: Counter[Campaign] = Counter()
     confused: Counter[tuple[str, str]] = Counter()
     delivered: Counter[str] = Counter()
-    right = 0
+    record_of = {
+        lead.person.number: things["record", lead.crm_record_id]
+        for lead in world.leads
+        if ("record", lead.crm_record_id) in things
+    }
     for event in world.tag_events:
         item = event.submission
         if event.observer != "site_tag" or item.event_name == "brochure":
             continue
         delivered[item.event_id] += 1
-        cause, campaign = said.causes[f"{item.event_id}#{delivered[item.event_id]}"]
-        right += cause == event.true_cause
-        if cause != event.true_cause:
-            confused[event.true_cause, cause] += 1
+        key = f"{item.event_id}#{delivered[item.event_id]}"
+        found = said.causes[key]
+        if found[0] != event.true_cause:
+            confused[event.true_cause, found[0]] += 1
         origin = Campaign.of(SOURCES[item.touch.source])
-        if _is_campaign_told(item, said):
-            observed[origin] += 1
-            true_cells[origin, event.true_cause] += 1
-            said_cells[campaign, cause] += 1
-        else:
+        if not _is_campaign_told(item, said):
             untold[origin] += 1
-    cells = [
-        Cell(campaign, cause, true_cells[key], said_cells[key], observed[campaign])
-        for key in sorted({*true_cells, *said_cells})
-        for campaign, cause in (key,)
-    ]
-    return CauseScore(delivered.total(), right, confused, cells, untold)
+            continue
+        told.add(origin, event.true_cause, found)
+        record = record_of.get(item.person.number) if item.person else None
+        if record and evidence.of(record, things["submission", key]) != LINKABLE:
+            unlinkable[origin] += 1
+        else:
+            knowable.add(origin, event.true_cause, found)
+    events = delivered.total()
+    return CauseScore(
+        events=events,
+        right=events - confused.total(),
+        confused=confused,
+        cells=told.cells(),
+        knowable=knowable.cells(),
+        untold=untold,
+        unlinkable=unlinkable,
+    )
 
 
 def _is_campaign_told(item: Submission, said: Said) -> bool:
@@ -157,9 +203,7 @@ class CreditScore:
         return moved / 2 / max(1, self.true[which].total())
 
 
-def score_credits(
-    world: World, said: Said, evidence: Evidence, things: Mapping[tuple[str, str], Thing]
-) -> CreditScore:
+def score_credits(world: World, said: Said, evidence: Evidence, things: Things) -> CreditScore:
     score = CreditScore()
     for lead in world.leads:
         if lead.is_before_world:
@@ -177,9 +221,7 @@ def score_credits(
     return score
 
 
-def _why_untold(
-    lead: Lead, said: Said, evidence: Evidence, things: Mapping[tuple[str, str], Thing]
-) -> str:
+def _why_untold(lead: Lead, said: Said, evidence: Evidence, things: Things) -> str:
     """``told``, or why the data cannot say where the lead's first contact came from."""
     visits = lead.person.touches
     if not visits:
@@ -226,14 +268,22 @@ def score_verdicts(world: World, said: Said) -> VerdictScore:
 
 
 def true_verdicts(world: World, said: Said) -> dict[str, str]:
-    """What sales has said of each lead that the CRM told of, by the build's moment."""
+    """What sales has said of each lead that the CRM told of, by the build's moment.
+
+    Of a record marked as the duplicate of another one that the person has, the other one speaks:
+    such a mark is a merge that nobody carried out.
+    """
     now = (said.as_of - world.clock.utc(0)).total_seconds()
-    contacts = {contact.contact_id: contact for contact in world.contacts}
-    return {
-        lead.crm_record_id: verdict_at(contacts[lead.crm_record_id], now)
-        for lead in world.leads
-        if ("record", lead.crm_record_id) in said.persons
-    }
+    verdicts = {}
+    for lead in world.leads:
+        if ("record", lead.crm_record_id) in said.persons:
+            first, *others = lead.person.contacts
+            verdict = verdict_at(first, now)
+            standing = [each for each in others if not each.merged_into]
+            if verdict == "marked_duplicate" and standing:
+                verdict = verdict_at(standing[0], now)
+            verdicts[lead.crm_record_id] = verdict
+    return verdicts
 
 
 @dataclass(frozen=True)
@@ -326,7 +376,7 @@ class TruthScore:
             told.append(f"link precision {link.precision:.4f}")
         if link.recall < RECALL:
             told.append(f"link recall {link.recall:.4f}")
-        told += [str(cell) for cell in self.causes.beyond]
+        told += [str(cell) for cell in beyond(self.causes.knowable)]
         if not self.judgements.is_told_apart:
             told.append("the good and the burning campaign are not told apart")
         return told
@@ -343,7 +393,7 @@ def score(world: World, said: Said, final_after_days: int) -> TruthScore:
         is_hard=world.is_hard,
         events=len(world.tag_events),
         links=score_links(things, evidence, lambda each: said.persons.get((each.kind, each.key))),
-        causes=score_causes(world, said),
+        causes=score_causes(world, said, evidence, by_key),
         credits=score_credits(world, said, evidence, by_key),
         verdicts=score_verdicts(world, said),
         judgements=score_judgements(world, said, final_after_days),
