@@ -16,10 +16,8 @@ from pathlib import Path
 
 from tests.bench.truth_said import Campaign, Said
 from tests.bench.truth_score import (
-    BURNING,
     CAUSE_EVENTS,
     CAUSE_SHARE,
-    GOOD,
     PRECISION,
     RECALL,
     TOLD,
@@ -28,6 +26,7 @@ from tests.bench.truth_score import (
     name_of,
     score,
 )
+from tests.bench.truth_verdicts import BURNING, GOOD
 from tests.end_to_end.conftest import IDENTITY_KEY, Company, profile_in, served
 
 SEEDS = (7, 11, 23)
@@ -115,9 +114,9 @@ def _tell(each: TruthScore, tell: Print) -> None:
     for source in (GOOD, BURNING):
         campaign = Campaign.of(source)
         cost, real = each.judgements.said[campaign], each.judgements.true[campaign]
-        word = each.judgements.words.get(campaign, "")
+        word = each.judgements.words.get(campaign, "no word")
         tell(
-            f"  cost per qualified lead, mature, {source.campaign_name} {word}".rstrip(),
+            f"  cost per qualified lead, mature, {source.campaign_name}: {word}",
             f"{cost.middle:,.0f} ({cost.low:,.0f} to {cost.high:,.0f}), true {real.middle:,.0f}",
         )
 
