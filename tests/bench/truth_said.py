@@ -55,6 +55,7 @@ class Said:
         """From the file of a build that has ended; nothing else may have it open for writing."""
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")
 
             def rows(sql: str) -> list[Any]:
                 return connection.execute(sql).fetchall()
