@@ -1,7 +1,7 @@
 """The measured steps of ``tests.bench.scale``, each in a process of its own.
 
-``python -m tests.bench.scale_steps <step> <folder> ...`` prints its figures as JSON in the last line:
-a process of its own has a peak of memory of its own.
+``python -m tests.bench.scale_steps <step> <folder> ...`` prints its figures as JSON in the last
+line: a process of its own has a peak of memory of its own.
 """
 
 from __future__ import annotations
@@ -78,9 +78,7 @@ def filled(profile: Profile, days: str, events: str, touches: str, leads: str, l
     """Fill an empty warehouse."""
     with Meter(profile.data_folder) as meter:
         size = Size(int(days), int(events), int(touches), int(leads))
-        fill(
-            profile, size.days, size.events, size.touches, size.leads, date.fromisoformat(last)
-        )
+        fill(profile, size.days, size.events, size.touches, size.leads, date.fromisoformat(last))
     size_mb = (profile.data_folder / _WAREHOUSE).stat().st_size / 1024**2
     return {**meter.figures(), "file_mb": size_mb}
 
@@ -174,15 +172,27 @@ def in_pandas(profile: Profile) -> Any:
     import pandas as pd
 
     with _reading(profile) as connection, Meter(profile.data_folder) as meter:
-        touches = connection.execute(
-            "select entity_key as touch_id, person_key, occurred_at, platform, campaign_id "
-            "from identity.origins where entity_kind = 'touch' and platform != 'unknown'"
-        ).to_arrow_table().to_pandas()
-        leads = connection.execute("select lead_key, person_key, lead_at from identity.leads").to_arrow_table().to_pandas()
-        look_back = connection.execute(
-            "select channel as platform, max(look_back_days) as days from rules.channels "
-            "group by channel"
-        ).to_arrow_table().to_pandas()
+        touches = (
+            connection.execute(
+                "select entity_key as touch_id, person_key, occurred_at, platform, campaign_id "
+                "from identity.origins where entity_kind = 'touch' and platform != 'unknown'"
+            )
+            .to_arrow_table()
+            .to_pandas()
+        )
+        leads = (
+            connection.execute("select lead_key, person_key, lead_at from identity.leads")
+            .to_arrow_table()
+            .to_pandas()
+        )
+        look_back = (
+            connection.execute(
+                "select channel as platform, max(look_back_days) as days from rules.channels "
+                "group by channel"
+            )
+            .to_arrow_table()
+            .to_pandas()
+        )
         read = time.perf_counter() - meter._wall
         read_cpu = time.process_time() - meter._cpu
         found = touches.merge(leads, on="person_key").merge(look_back, on="platform")

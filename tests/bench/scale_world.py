@@ -262,7 +262,8 @@ submissions as (
         unnest(
             if(kind in ('made', 'lost') and part(number, 32) < $seen_twice, [0, 1], [0])
         ) as copy,
-        chance(number, 33) % client_count(p) as browser,
+        -- In the browser of the visit whose evidence it carries.
+        turn % client_count(p) as browser,
         chance(number, 34) % 100 as dice
     from kinds
 )"""
