@@ -43,6 +43,7 @@ from trueline_airflow.dag_settings import (
     WAREHOUSE_POOL,
     as_of_param,
     default_args,
+    mode_param,
     profile_for_dags,
     window_params,
 )
@@ -70,7 +71,7 @@ with DAG(
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
     default_args=default_args(),
-    params={**window_params(), **as_of_param()},
+    params={**window_params(), **as_of_param(), **mode_param()},
     tags=["trueline", "build"],
 ):
     check_window = CheckWindowOperator(

@@ -59,3 +59,19 @@ def parse_day(text: str, *, what: str) -> date:
 def utc_now() -> datetime:
     """The only place that reads the clock; everything else is handed ``as_of``."""
     return datetime.now(UTC)
+
+
+def moment_of(text: str | None, what: str = "--as-of") -> datetime | None:
+    """A moment with its offset; None for None.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{what} is {text!r}, which is not a moment.", fix="Use 2026-11-20T06:00:00+00:00."
+        ) from None

@@ -110,6 +110,20 @@ def as_of_param() -> dict[str, Param]:
     }
 
 
+def mode_param() -> dict[str, Param]:
+    """How much a build computes."""
+    return {
+        "mode": Param(
+            "auto",
+            type="string",
+            enum=["auto", "incremental", "full"],
+            title="Mode",
+            description="incremental computes what changed, full everything, auto what is quicker. "
+            "The figures are the same.",
+        )
+    }
+
+
 def _day(description: str) -> Param:
     return Param(
         None,

@@ -142,6 +142,7 @@ class BuildOperator(PipelineOperator):
             summary = pipeline.build(
                 profile,
                 window,
+                mode=context["params"].get("mode", "auto"),
                 run_label=run_label,
                 patience_seconds=self.PATIENCE_SECONDS if self.deferrable else None,
                 client=bigquery_client(profile),

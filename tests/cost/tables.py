@@ -19,6 +19,7 @@ def table(key: str, columns: dict[str, str], partition_by: str | None = None) ->
         partition_by=partition_by,
         cluster_by=(),
         repeat_until_stable=False,
+        rebuilt_by="whole",
         query=None,
         query_path=None,
         reads=frozenset(),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 from zoneinfo import ZoneInfo
 
 from trueline import __version__
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 _CLOCK_SLACK = timedelta(minutes=5)
 # Beyond a year of changed days everything is computed: that is one pass, too.
 MAX_AFFECTED_DAYS = 366
+# With fewer rows in all tables it takes longer to find out what changed than to compute it all.
+INCREMENTAL_FROM_ROWS = 1_000_000
 # What may differ between two builds that one result can be compared with.
 _MOMENTS = frozenset({"as_of", "as_of_date"})
 _CLICK_IDS = {
@@ -83,6 +85,9 @@ class BuildSummary:
         }
 
 
+Mode = Literal["auto", "full", "incremental"]
+
+
 class _Record(TypedDict):
     """The columns of ``ops.runs`` that are known before the build."""
 
@@ -116,7 +121,7 @@ def build(
     window: Window | None = None,
     *,
     as_of: datetime | None = None,
-    full: bool = False,
+    mode: Mode = "auto",
     run_label: str = "",
     run_id: str | None = None,
     patience_seconds: float | None = None,
@@ -128,7 +133,8 @@ def build(
     Args:
         window: Days the caller wants replaced; days touched by new loads are added by themselves.
         as_of: The moment to pretend to be now (aware); the clock by default.
-        full: Compute everything, whatever changed.
+        mode: ``full`` computes everything, ``incremental`` what changed wherever that is possible,
+            ``auto`` what is quicker.
         run_id: Of a build that raised BuildStillRunning, to go on with it; give its ``as_of`` too.
         patience_seconds: Give up waiting for one BigQuery job after this long.
         progress: Told the name of each table when it is done.
@@ -169,7 +175,7 @@ def build(
         parameters = run_parameters(profile, rulebook, as_of)
         fingerprint = _fingerprint(order, parameters, rule_rows(profile, rulebook))
         last = _last_build(warehouse, fingerprint)
-        because = "it was asked for" if full else last if isinstance(last, str) else None
+        because = _why_full(mode, last)
         record = _Record(
             run_id=run_id,
             run_label=run_label or None,
@@ -200,7 +206,8 @@ def build(
                         )
                         days = changes.days
                         row_counts = {
-                            table.key: last.row_counts[table.key] + changes.growth.get(table.key, 0)
+                            table.key: changes.growth.get(table.key, 0)
+                            + (0 if table.rebuilt_by == "snapshot" else last.row_counts[table.key])
                             for table in order
                         }
                         row_counts[JUDGEMENTS] = write_judgements(
@@ -314,6 +321,17 @@ def rule_rows(profile: Profile, rulebook: Rulebook) -> dict[str, list[dict[str, 
             for click_id in click_ids
         ],
     }
+
+
+def _why_full(mode: Mode, last: _LastBuild | str) -> str | None:
+    if mode == "full":
+        return "it was asked for"
+    if isinstance(last, str):
+        return last
+    rows = sum(last.row_counts.values())
+    if mode == "auto" and rows < INCREMENTAL_FROM_ROWS:
+        return f"with {rows:,} rows that is quicker"
+    return None
 
 
 def _fingerprint(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trueline.model.catalog import load_catalog
 from trueline.paths import suites_dir
+from trueline.pipeline.verify import Verified, verify_old_days
 from trueline.settings.profile import Profile
 from trueline.warehouse import Work, open_warehouse
 from trueline.windows import utc_now
@@ -66,11 +67,40 @@ def check(
                 datasets=access.datasets,
                 loaded_since=last_build["built_at"],
             )
+        if border == "marts":
+            results = [*results, *_of_old_days(verify_old_days(profile, warehouse))]
         rows = _rows(gate_run_id, border, results, run_label)
         with warehouse.transaction() as transaction:
             transaction.insert(catalog["ops.gate_results"], rows)
     warnings = judge(border, results)
     return GateSummary(border, tuple(results), len(warnings))
+
+
+def _of_old_days(verified: Verified | None) -> list[ExpectationResult]:
+    """One result for all tables where the days are as stored, else one for each that differs."""
+    from trueline.quality.runner import ExpectationResult
+
+    if verified is None or not verified.days:
+        return []
+    told = ", ".join(str(day) for day in verified.days)
+    return [
+        ExpectationResult(
+            suite=key,
+            layer=key.split(".")[0],
+            table=key.split(".")[1],
+            expectation=f"old days computed anew from raw are what is stored ({told})",
+            column=None,
+            severity="critical",
+            success=not rows,
+            checked_rows=None,
+            unexpected_rows=rows,
+            exception=None,
+            why="An incremental build has left something behind, or somebody changed the table.",
+            fix="Compute everything anew: trueline build --mode full. If it comes back, tell the "
+            "maintainers.",
+        )
+        for key, rows in (verified.differing or {"marts.funnel_daily": 0}).items()
+    ]
 
 
 def _rows(

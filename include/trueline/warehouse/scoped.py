@@ -149,11 +149,8 @@ def insert_replaced(table: Table, keys: Sequence[str]) -> str:
     )
 
 
-def snapshot_growth(table: Table) -> str:
-    return (
-        f"select (select count(*) from scratch.{place('fresh', table)}) - "
-        f"(select count(*) from {table.key} where as_of_date = @as_of_date) as n"
-    )
+def fresh_rows(table: Table) -> str:
+    return f"select count(*) as n from scratch.{place('fresh', table)}"
 
 
 def insert_fresh(table: Table) -> str:

@@ -7,9 +7,11 @@ table is computed apart from the rest.
 
 from trueline.pipeline.incremental.parts import FullRebuildNeededError
 from trueline.pipeline.incremental.run import IncrementalSummary, run_incrementally
+from trueline.pipeline.incremental.verify import differences_of_days
 
 __all__ = [
     "FullRebuildNeededError",
     "IncrementalSummary",
+    "differences_of_days",
     "run_incrementally",
 ]

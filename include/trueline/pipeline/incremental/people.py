@@ -52,9 +52,28 @@ def rebuild_people(
         FullRebuildNeededError: the scope is most of everybody.
     """
     _carriers_of_changes(parts)
-    _rebuild_links(parts)
+    _rebuild_links(parts, "replaced")
     told(LINKS)
     in_scope = _scope(parts, clocks)
+    _rebuild_scope(parts, order, told)
+    return in_scope
+
+
+def recompute_people_of_fresh_rows(parts: Parts, order: Iterable[Table]) -> None:
+    """Recompute everybody to whom a staging row belongs that was computed anew, changed or not."""
+    told = [
+        f"select {NODE_OF[key]} as node from scratch.{scoped.place('fresh', parts.table(key))} "
+        "as rows_of"
+        for key in NODE_OF
+    ]
+    _keep_nodes(parts, "carriers", told)
+    _keep_nodes(parts, "changed_nodes", told)
+    _rebuild_links(parts, "fresh")
+    _scope(parts, "select cast(null as string) as person_key")
+    _rebuild_scope(parts, order, lambda _: None)
+
+
+def _rebuild_scope(parts: Parts, order: Iterable[Table], told: Callable[[str], None]) -> None:
     _give(parts, "scope", (EVENTS, TOUCHES, LEADS, STAGES, DEALS))
     _rebuild_nodes(parts)
     told(NODES)
@@ -63,7 +82,6 @@ def rebuild_people(
         if table.rebuilt_by == "person":
             _rebuild_person_table(parts, table)
             told(table.key)
-    return in_scope
 
 
 def _carriers_of_changes(parts: Parts) -> None:
@@ -116,7 +134,12 @@ def _told_by_ads(parts: Parts) -> list[str]:
     return queries
 
 
-def _rebuild_links(parts: Parts) -> None:
+def _rebuild_links(parts: Parts, which: str) -> None:
+    """Recompute the links of ``carriers``, and what is known of the things they carry.
+
+    Args:
+        which: ``replaced`` looks at the things of carriers that differ, ``fresh`` of all.
+    """
     links = parts.table(LINKS)
     _give(parts, "carriers", (EVENTS, TOUCHES, LEADS))
     raw = parts.table("raw.crm_leads")
@@ -144,7 +167,8 @@ def _rebuild_links(parts: Parts) -> None:
         "select distinct links.node_b from ("
         f"select node_a, node_b from scratch.{scoped.place('old', links)} union all "
         f"select node_a, node_b from scratch.{scoped.place('fresh', links)}) as links "
-        f"inner join scratch.{scoped.place('replaced', links)} as replaced using (node_a)",
+        "inner join (select distinct node_a "
+        f"from scratch.{scoped.place(which, links)}) as looked_at using (node_a)",
     )
     of_things = "inner join scratch.changed_things as changed on rows_of.{} = changed.node_b"
     carriers = scoped.place("carriers", links)
@@ -184,7 +208,8 @@ def _scope(parts: Parts, clocks: str) -> int:
         "inner join scratch.first_nodes as first_nodes using (node) "
         # Who is linked to nothing is named like the node.
         "union distinct select node as person_key from scratch.first_nodes "
-        f"union distinct select person_key from (\n{clocks}\n) as clocks",
+        f"union distinct select person_key from (\n{clocks}\n) as clocks "
+        "where person_key is not null",
     )
     in_scope = parts.keep(
         "scope",

@@ -13,7 +13,7 @@ from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import Transaction, scoped, statements
 from trueline.warehouse.base import Reader, Rows
 
-_DERIVED_LAYERS = frozenset({"identity", "attribution", "qualification", "marts", "activation"})
+DERIVED_LAYERS = frozenset({"identity", "attribution", "qualification", "marts", "activation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class IncrementalSummary:
         nodes: Records, browsers and lone submissions that had to be looked at.
         days: Reporting days that were computed anew.
         rows: Table → rows that differ from before.
-        growth: Table → rows inserted less rows deleted.
+        growth: Table → rows inserted less rows deleted; of a snapshot its rows.
         reader: Reads the tables as this run leaves them, while its transaction is open.
     """
 
@@ -77,7 +77,7 @@ def run_incrementally(
     staging = [table for table in order if table.layer == "staging"]
     sources.rebuild_staging(parts, staging, told)
     graph = [table for table in order if table.key in people.GRAPH]
-    derived = [table for table in order if table.layer in _DERIVED_LAYERS and table not in graph]
+    derived = [table for table in order if table.layer in DERIVED_LAYERS and table not in graph]
     nodes = people.rebuild_people(parts, derived, people_whose_clock_ran_out(), told)
     days: set[date] = set()
     for table in derived:
@@ -166,7 +166,7 @@ def _of_days(table: Table) -> str | None:
 def _rebuild_snapshot(parts: Parts, table: Table) -> None:
     """Replace the snapshot of this run's own day; those of other days stay."""
     parts.compute(table, parts.whole_inputs(table))
-    parts.growth[table.key] = parts.count(scoped.snapshot_growth(table))
+    parts.growth[table.key] = parts.count(scoped.fresh_rows(table))
     # Its day's rows are replaced whatever they are.
     parts.keep(
         scoped.place("replaced", table),

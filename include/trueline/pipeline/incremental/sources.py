@@ -55,7 +55,7 @@ def rebuild_staging(parts: Parts, order: Iterable[Table], told: Callable[[str], 
 
 
 def _rebuild_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
-    raw = _raw_table(parts, table)
+    raw = raw_table(parts, table)
     names = ", ".join(keys)
     parts.keep(
         scoped.place("keys", table),
@@ -74,7 +74,7 @@ def _rebuild_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
 
 def rebuild_by_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
     """Recompute the keys that wait in ``keys__layer__table`` from raw."""
-    raw = _raw_table(parts, table)
+    raw = raw_table(parts, table)
     asked = f"scratch.{scoped.place('keys', table)}"
     on = " and ".join(f"rows_of.{key} = asked.{key}" for key in keys)
     join = f"inner join {asked} as asked on {on}"
@@ -170,7 +170,7 @@ def _keys_beside_loads(parts: Parts, table: Table) -> str | None:
         )
     if differs(SHARED_BROWSERS):
         # Whose browser turned out to be shared, or not to be.
-        raw = _raw_table(parts, table)
+        raw = raw_table(parts, table)
         return (
             f"select {keys} from {raw.key} as rows_of "
             f"inner join scratch.{scoped.place('diff', parts.table(SHARED_BROWSERS))} as browsers "
@@ -184,7 +184,7 @@ def _keys_beside_loads(parts: Parts, table: Table) -> str | None:
     return None
 
 
-def _raw_table(parts: Parts, table: Table) -> Table:
+def raw_table(parts: Parts, table: Table) -> Table:
     """The one raw table that a staging table is made of."""
     raw = [
         parts.table(key)

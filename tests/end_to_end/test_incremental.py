@@ -1,0 +1,112 @@
+"""After any number of incremental runs every table holds what a full rebuild would give."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.end_to_end.conftest import profile_in
+from tests.end_to_end.rough_company import Load, RoughCompany
+from trueline import pipeline
+from trueline.model.catalog import build_order, load_catalog
+from trueline.settings.profile import Profile
+from trueline.warehouse import Work, open_warehouse
+
+# When a row was last computed; everything else is compared, provenance too.
+_MOMENT = {"as_of"}
+Tables = dict[str, set[tuple[Any, ...]]]
+
+
+def tables(profile: Profile) -> Tables:
+    """Every built table's rows."""
+    found: Tables = {}
+    path = profile.data_folder / "warehouse.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for table in build_order(load_catalog()):
+            names = [column.name for column in table.columns if column.name not in _MOMENT]
+            # A snapshot of another day is of that day.
+            newest = (
+                f" where as_of_date = (select max(as_of_date) from {table.key})"
+                if table.rebuilt_by == "snapshot"
+                else ""
+            )
+            sql = f"select {', '.join(names)} from {table.key}{newest}"
+            rows = connection.execute(sql).fetchall()
+            found[table.key] = set(rows)
+            assert len(found[table.key]) == len(rows), f"{table.key} has a row twice"
+    return found
+
+
+def differences(one: Tables, other: Tables) -> dict[str, int]:
+    """Rows that only one of the two has, by table."""
+    assert one.keys() == other.keys()
+    return {key: len(one[key] ^ other[key]) for key in one if one[key] != other[key]}
+
+
+def load(profile: Profile, loads: Sequence[Load]) -> datetime:
+    """Append loads; returns a moment at which all of them are known."""
+    with open_warehouse(profile, Work("load", "rough")) as warehouse:
+        warehouse.ensure_tables(load_catalog().values())
+        with warehouse.transaction() as transaction:
+            for each in loads:
+                each.write(transaction)
+    return max(each.loaded_at for each in loads) + timedelta(hours=2)
+
+
+def with_caps(folder: Path) -> Profile:
+    """The default profile with caps so low that they are met every few days."""
+    profile = profile_in(folder / "data")
+    rulebook = folder / "rulebook"
+    rulebook.mkdir(parents=True, exist_ok=True)
+    for path in profile.rulebook.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("max_fan_out: 20", "max_fan_out: 3")
+        text = text.replace("final_after_days: 60", "final_after_days: 12")
+        (rulebook / path.name).write_text(text, encoding="utf-8")
+    settings = profile.settings.model_copy(update={"rulebook": rulebook})
+    return Profile(path=profile.path, settings=settings)
+
+
+def _run_for_weeks(folder: Path, seed: int, sizes: tuple[int, ...]) -> None:
+    company = RoughCompany(seed)
+    profile = with_caps(folder / "daily")
+    modes = []
+    as_of = company.loads[0].loaded_at
+    for batch in company.batches(sizes):
+        as_of = load(profile, batch)
+        built = pipeline.build(profile, as_of=as_of, mode="incremental")
+        modes.append(built.full_because)
+        if len(modes) == 4:
+            with open_warehouse(profile, Work("decide", "rough")) as warehouse:
+                with warehouse.transaction() as transaction:
+                    company.loads[2].say(transaction, "rejected", as_of + timedelta(hours=1))
+    assert modes[0] is not None
+    assert modes.count(None) > 3, modes
+    daily = tables(profile)
+    counts = pipeline.build(profile, as_of=as_of, mode="full").row_counts
+    full = tables(profile)
+    assert len(full["identity.leads"]) > 25
+    assert full["identity.shared_nodes"]
+    assert full["staging.stg_web__shared_browsers"]
+    assert differences(daily, full) == {}
+    assert counts == built.row_counts
+
+
+@pytest.mark.parametrize(("seed", "sizes"), [(1, (6, 2, 9)), (2, (14, 1, 1, 5))])
+def test_weeks_of_runs_equal_one_full_rebuild(
+    tmp_path: Path, seed: int, sizes: tuple[int, ...]
+) -> None:
+    _run_for_weeks(tmp_path, seed, sizes)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_many_companies_day_by_day(tmp_path: Path, seed: int) -> None:
+    _run_for_weeks(tmp_path, seed, random.Random(seed).choice([(1,), (3, 1), (7, 1, 30)]))
