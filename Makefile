@@ -64,6 +64,7 @@ distclean: clean
 
 docs: $(STAMP) ## make the generated reference pages anew
 	@$(BIN)/python -m trueline.model.reference > docs/reference/tables.md
+	@$(BIN)/python -m trueline.report.measures > docs/reference/measures.md
 	@$(BIN)/python -m tests.googlesql.two_engines
 
 lock: ## write requirements.lock anew (needs uv)
