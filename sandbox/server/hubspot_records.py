@@ -80,21 +80,29 @@ class Record:
     history: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
 
+def _end_of(merges: dict[str, str], record_id: str) -> str:
+    while record_id in merges:
+        record_id = merges[record_id]
+    return record_id
+
+
 class Records:
     """All records at the world's clock."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.now = world.clock.zulu(world.clock.now)
-        self._survivor = {
+        merges = {
             contact.contact_id: contact.merged_into
             for contact in world.contacts
             if contact.merged_into
         }
+        # The last survivor of a chain holds all that went before.
+        self._survivor = {record_id: _end_of(merges, record_id) for record_id in merges}
         self._merged: dict[str, list[CrmContact]] = defaultdict(list)
         for contact in world.contacts:
             if contact.merged_into:
-                self._merged[contact.merged_into].append(contact)
+                self._merged[self._survivor[contact.contact_id]].append(contact)
         with_deal = {deal.contact_id: deal for deal in world.deals}
         self._deal_contact = {deal.deal_id: deal.contact_id for deal in world.deals}
         self._all: dict[str, dict[str, Record]] = {

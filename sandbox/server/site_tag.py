@@ -32,7 +32,7 @@ def event_row(world: World, event: TagEvent) -> dict[str, Any]:
         "event_id": item.event_id,
         "event_name": item.event_name,
         "occurred_at": world.clock.rfc3339(event.at),
-        "client_id": item.client_id,
+        "client_id": item.client_id or None,
         # The server log keeps no form contents.
         "email": (item.email or None) if is_tag else None,
         "phone": (item.phone or None) if is_tag else None,
@@ -50,7 +50,7 @@ def touch_row(world: World, touch: Touch) -> dict[str, Any]:
     return {
         "touch_id": touch.touch_id,
         "occurred_at": world.clock.rfc3339(touch.at),
-        "client_id": touch.client_id,
+        "client_id": touch.client_id or None,
         "page_url": page_url(touch.page_path, touch.query),
         "referrer": touch.referrer or None,
         "is_bounce": touch.is_bounce,

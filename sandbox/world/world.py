@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from sandbox.world import company, crm, journeys, restated
+from sandbox.world import hard as hard_parts
 from sandbox.world.causes import find_causes
 from sandbox.world.claims import Claim, Delivery
 from sandbox.world.clock import WorldClock
@@ -40,11 +41,13 @@ class World:
         delivery: By (source key, day index), as told at the world's clock.
         claim_history: Every claim that was told at the end of any of the world's days.
         adjustments: What was told beside the final delivery, and until when.
+        is_hard: True where people are hard to tell apart; see :mod:`sandbox.world.hard`.
     """
 
     seed: int
     size: float
     clock: WorldClock
+    is_hard: bool = False
     touches: list[Touch] = field(default_factory=list)
     submissions: list[Submission] = field(default_factory=list)
     tag_events: list[TagEvent] = field(default_factory=list)
@@ -66,6 +69,7 @@ class World:
         days: int = 90,
         size: float = 1.0,
         time_zone: str = company.TIME_ZONE,
+        hard: bool = False,
     ) -> World:
         """Generate a world.
 
@@ -75,13 +79,15 @@ class World:
         Args:
             last_day: The last whole day of the world, in its time zone.
             size: 1.0 is about 20,000 tag events in 90 days.
+            hard: Whether people share browsers, phones, mailboxes and links, refuse cookies and
+                mistype: the plain world is kinder than any real one.
 
         Raises:
             ValueError: for fewer than one day or a size that is not positive.
         """
         if days < 1 or size <= 0:
             raise ValueError("a world needs at least one day and a size above 0")
-        world = cls(seed=seed, size=size, clock=WorldClock(last_day, days, time_zone))
+        world = cls(seed=seed, size=size, clock=WorldClock(last_day, days, time_zone), is_hard=hard)
         people, traffic = People(), journeys.Traffic()
         # Those who submit after the end may have visited before it.
         for day in range(days + journeys.LONGEST_PATH):
@@ -93,6 +99,8 @@ class World:
             if person.touches or person.contacted_at < world.clock.now
         ]
         traffic.persons = world.persons
+        if hard:
+            hard_parts.complicate_people(seed, world.persons)
         _sell(world, traffic)
         _gather(world, traffic)
         _visit(world)
@@ -130,6 +138,7 @@ class World:
             days=today + 1,
             size=self.size,
             time_zone=self.clock.zone.key,
+            hard=self.is_hard,
         )
         then.claim_history = [each for each in self.claim_history if each.told_from <= today]
         then.claims = [each for each in then.claim_history if each.is_told(today)]
@@ -156,6 +165,8 @@ def _sell(world: World, traffic: journeys.Traffic) -> None:
             add = crm.add_known_lead if person.way == "known" else crm.add_lead
             add(book, rng, person, now)
     crm.add_test_records(book, world.seed, traffic)
+    if world.is_hard:
+        hard_parts.complicate_records(world.seed, book)
     crm.forget_the_future(book, now)
     world.contacts, world.deals, world.leads = book.contacts, book.deals, book.leads
     find_causes(traffic.persons, traffic.submissions, world.leads, now)
@@ -215,11 +226,13 @@ def _observe(world: World) -> None:
         if not item.is_observed:
             continue
         cause = item.true_cause
+        # The causes' order: what is no person's is never a repeat.
+        again = cause if cause in ("bot", "internal_or_test") else "duplicate_submission"
         rows.append(TagEvent("site_tag", item.at, item, False, cause))
         if rng.random() < 0.04:
             # Delivered twice with the same id: the tag's queue retried.
             late = item.at + rng.uniform(1, 25)
-            rows.append(TagEvent("site_tag", late, item, False, "duplicate_submission"))
+            rows.append(TagEvent("site_tag", late, item, False, again))
         if rng.random() < 0.3:
             rows.append(TagEvent("server_log", item.at + rng.uniform(0.05, 1.5), item, True, cause))
     rows.sort(key=lambda row: (row.at, row.event_id, row.observer))

@@ -170,7 +170,7 @@ def main(what: str, source: str, folder: Path) -> None:
     print(json.dumps(_plain(kind, folder) if what == "plain" else _ingest(kind, folder)))
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Of this process alone: what `getrusage` says begins with the parent's memory."""
     status = Path("/proc/self/status")
     if not status.exists():
@@ -200,7 +200,7 @@ def _ingest(kind: Kind, folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     done = pipeline.ingest(profile, kind.source, window)
     seconds = time.perf_counter() - started
-    peak = _peak_mb()
+    peak = peak_mb()
     source = build_source(
         kind.source,
         profile.sources[kind.source],

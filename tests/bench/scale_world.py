@@ -28,6 +28,8 @@ _LOADED = timedelta(hours=4)
 _BUILT = timedelta(hours=6)
 # Platforms are asked again for this many days every morning.
 _REPULLED_DAYS = 28
+# Wide rows are sorted in slices: DuckDB gives up where a sort and an insert share the memory.
+_SORTED_AT_ONCE = 2_500_000
 _GOOGLE, _META = "1234567890", "100200300"
 # source, raw table, account, report and subject of raw.load_coverage
 _FEEDS = (
@@ -319,7 +321,7 @@ class _World:
     """One filling: the numbers that the statements need, and the statements."""
 
     def __init__(self, warehouse: Any, profile: Profile, size: Size, last_day: date) -> None:
-        self.sql = warehouse.raw
+        self.sql, self.size = warehouse.raw, size
         first = datetime.combine(last_day - (size.days - 1) * DAY, time(), UTC)
         visitors = size.leads * 2
         per_day = size.leads / size.days
@@ -381,17 +383,23 @@ class _World:
             sql = sql.replace(f"${name}", str(self.values[name]))
         self.sql.execute(sql)
 
-    def _insert(self, table: str, ctes: str, rows: str, columns: dict[str, str]) -> None:
+    def _insert(
+        self, table: str, ctes: str, rows: str, columns: dict[str, str], about: int = 0
+    ) -> None:
         """Rows with a ``day`` and the columns' expressions, in the order of their loads."""
         named = _LOADED_COLUMNS | columns
-        self._run(
-            f"insert into raw.{table} ({', '.join(named)}) "
-            f"with {ctes} select {', '.join(named.values())} from {rows} as landed "
-            f"inner join loads_of_days as loads on landed.day = loads.day "
-            f"and loads.table_name = '{table}'"
-            f"{' and loads.source = landed.platform' if table in _OF_PLATFORMS else ''} "
-            "order by landed.day"
-        )
+        of_platform = " and loads.source = landed.platform" if table in _OF_PLATFORMS else ""
+        slices = 1 + about // _SORTED_AT_ONCE
+        for number in range(slices):
+            self._run(
+                f"insert into raw.{table} ({', '.join(named)}) "
+                f"with {ctes} select {', '.join(named.values())} from {rows} as landed "
+                f"inner join loads_of_days as loads on landed.day = loads.day "
+                f"and loads.table_name = '{table}'{of_platform} "
+                f"where landed.day >= {number} * $days // {slices} "
+                f"and landed.day < {number + 1} * $days // {slices} "
+                "order by landed.day"
+            )
 
     def _web(self) -> None:
         landed = _day_landed("at_us", "chance(p, turn)").format(rows="visits")
@@ -408,6 +416,7 @@ class _World:
                 "row_hash": "content(p, turn, 1)",
                 **_EVIDENCE,
             },
+            self.size.touches,
         )
         landed = _day_landed("at_us", "number").format(rows="submissions")
         # A submission in three does not know its visit any more.
@@ -439,6 +448,7 @@ class _World:
                 "row_hash": "content(number, at_us, copy)",
                 **evidence,
             },
+            self.size.events,
         )
 
     def _clicks(self) -> None:
@@ -521,6 +531,7 @@ class _World:
                 **criteria,
                 **first_visit,
             },
+            self.size.leads * 3 // 2,
         )
         stages = """
         told as (

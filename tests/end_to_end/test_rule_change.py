@@ -1,27 +1,35 @@
-"""The rules change: the same raw, other credits, no source asked."""
+"""The rules change, also to learnt ones: the same raw, other credits, no source asked."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
 from sandbox.world import World
 from tests.end_to_end.conftest import Company, served
 from trueline import pipeline
+from trueline.cli.main import app
 from trueline.paths import home
+from trueline.rulebook.fits import load_fit
 from trueline.settings.profile import load_profile
 from trueline.warehouse import open_reader
+
+FIT = "markov-march"
+MARKOV = f"markov\nmodel_settings: {{fit: {FIT}}}"
 
 
 @pytest.fixture(scope="module")
 def before_and_after(
     small_world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> list[dict[str, Any]]:
-    """What readers see under first touch and then under last touch, and the requests made."""
+    """What readers see under first touch, then last touch, then markov, and the requests made."""
     folder = tmp_path_factory.mktemp("rules")
     for name in ("attribution.yaml", "qualification.yaml"):
         text = (home() / "config" / "rulebook" / name).read_text(encoding="utf-8")
@@ -38,15 +46,25 @@ def before_and_after(
     with served(small_world) as url:
         company = Company(small_world, url, load_profile(profile))
         company.ingest(company.window)
-        for model in ("first_touch", "last_touch"):
+        for model in ("first_touch", "last_touch", MARKOV):
+            if model == MARKOV:
+                _fit(company)
             rules = folder / "attribution.yaml"
-            rules.write_text(
-                rules.read_text(encoding="utf-8").replace("model: first_touch", f"model: {model}")
-            )
+            text = rules.read_text(encoding="utf-8")
+            rules.write_text(re.sub(r"^model: \w+$", f"model: {model}", text, flags=re.MULTILINE))
             pipeline.build(company.profile, company.window)
             pipeline.publish(company.profile)
             seen.append({**_published(company), "requests": _requests(url)})
+        seen[-1]["fit"] = load_fit(folder, FIT)
     return seen
+
+
+def _fit(company: Company) -> None:
+    days = ["--from", f"{company.window.start}", "--to", f"{company.window.end}"]
+    options = ["--model", "markov", "--id", FIT, "--profile", str(company.profile.path)]
+    done = CliRunner().invoke(app, ["model", "fit", *options, *days])
+    assert done.exit_code == 0, done.output
+    assert f"model_settings: {{fit: {FIT}}}" in done.output
 
 
 def _requests(url: str) -> int:
@@ -62,12 +80,18 @@ def _published(company: Company) -> dict[str, Any]:
             "group by platform, campaign_id"
         )
         versions = reader.query("select distinct rules_version from marts.funnel_daily")
+        credits = reader.query(
+            "select lead_key, platform, sum(credit) as credit from attribution.lead_credits "
+            "where report_date >= date '2026-01-01' and touch_id is not null "
+            "group by lead_key, platform"
+        )
     return {
         "campaigns": {
             (row["platform"], row["campaign_id"]): row["real_leads"]
             for row in campaigns
             if row["real_leads"]
         },
+        "credits": credits,
         "versions": [row["rules_version"] for row in versions],
     }
 
@@ -75,21 +99,39 @@ def _published(company: Company) -> dict[str, Any]:
 def test_the_leads_stay_and_move_between_campaigns(
     before_and_after: list[dict[str, Any]],
 ) -> None:
-    first, last = before_and_after
-    totals = [sum(seen["campaigns"].values(), Decimal()) for seen in (first, last)]
-    assert totals[0] == totals[1] > 20
-    assert first["campaigns"] != last["campaigns"]
+    first, last, learnt = before_and_after
+    totals = [sum(seen["campaigns"].values(), Decimal()) for seen in before_and_after]
+    assert totals[0] == totals[1] == totals[2] > 20
+    assert first["campaigns"] != last["campaigns"] != learnt["campaigns"]
+
+
+def test_a_lead_is_shared_by_its_channels_as_the_model_has_learnt(
+    before_and_after: list[dict[str, Any]],
+) -> None:
+    learnt = before_and_after[-1]
+    leads: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in learnt["credits"]:
+        leads[row["lead_key"]][row["platform"]] = row["credit"]
+    shared = [credits for credits in leads.values() if len(credits) > 1]
+    assert len(shared) > 5
+    for credits in shared:
+        weights = {channel: learnt["fit"].weights[channel] for channel in credits}
+        assert sum(credits.values()) == 1
+        for channel, credit in credits.items():
+            wanted = weights[channel] / sum(weights.values(), Decimal())
+            assert abs(credit - wanted) < Decimal("1e-5")
 
 
 def test_every_row_carries_the_one_new_version(before_and_after: list[dict[str, Any]]) -> None:
-    first, last = before_and_after
-    assert len(first["versions"]) == len(last["versions"]) == 1
-    assert first["versions"] != last["versions"]
+    versions = [tuple(seen["versions"]) for seen in before_and_after]
+    assert [len(each) for each in versions] == [1, 1, 1]
+    assert len(set(versions)) == 3
 
 
 def test_no_source_was_asked_again(before_and_after: list[dict[str, Any]]) -> None:
-    first, last = before_and_after
-    assert first["requests"] == last["requests"] > 0
+    first, *later = before_and_after
+    assert {seen["requests"] for seen in later} == {first["requests"]}
+    assert first["requests"] > 0
 
 
 def test_the_folder_of_rules_is_the_profiles_own(tmp_path: Path) -> None:

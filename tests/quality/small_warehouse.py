@@ -180,6 +180,39 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
             "lead_key": f"{MARKER}-l2",
         },
     ],
+    "qualification.lead_verdicts": [
+        {
+            "lead_key": f"{MARKER}-l1",
+            "verdict": "qualified",
+            "decided_by": "human",
+            "decided_at": datetime(2026, 11, 17, tzinfo=UTC),
+            "crm_stage": f"{MARKER}-stage",
+        },
+        {"lead_key": f"{MARKER}-l2", "verdict": "pending", "decided_by": "nobody"},
+    ],
+    "qualification.verdict_reasons": [
+        {
+            "lead_key": f"{MARKER}-l1",
+            "reason_order": 1,
+            "is_primary": True,
+            "rule": "human",
+            "verdict": "qualified",
+        },
+        {
+            "lead_key": f"{MARKER}-l1",
+            "reason_order": 2,
+            "rule": "hard_disqualifier",
+            "verdict": "disqualified",
+            "reason": "not_fit",
+        },
+        {
+            "lead_key": f"{MARKER}-l2",
+            "reason_order": 1,
+            "is_primary": True,
+            "rule": "nobody",
+            "verdict": "pending",
+        },
+    ],
     "activation.qualified_conversions": [
         {
             **_LEAD,

@@ -133,3 +133,19 @@ def test_the_fictional_phones_are_valid_and_never_shared() -> None:
 def test_an_impossible_world_is_refused(days: int, size: float) -> None:
     with pytest.raises(ValueError, match="at least one day"):
         World.make(7, last_day=date(2026, 1, 1), days=days, size=size)
+
+
+def test_a_lead_of_metas_own_form_carries_its_leadgen_id() -> None:
+    world = World.make(7, last_day=date(2026, 11, 20), days=30)
+    carried = {
+        contact.properties.get("platform_lead_id", "")
+        for contact in world.contacts
+        if contact.person is not None and contact.person.way == "native"
+    } - {""}
+    first_records = [
+        contact
+        for contact in world.contacts
+        if contact.properties.get("form_id") == "meta-lead-form"
+    ]
+    assert len(carried) == len(first_records) > 5
+    assert all(leadgen.isdigit() for leadgen in carried)

@@ -94,6 +94,23 @@ def test_leads_stages_and_merges_are_told(platform) -> None:
     assert {row["contact_attempts"] for row in stages} == {4}
 
 
+def test_a_lead_form_leaves_the_platforms_own_id_and_an_answer(platform) -> None:
+    answered = {"leadgen": "660100000000001", "heard_of_us": " A friend "}
+    names = {"platform_lead_id": "leadgen", "self_reported_source": "heard_of_us"}
+    settings = HubSpotSettings.model_validate({"type": "hubspot", "properties": names})
+    portal = Portal(
+        contact("501", email="anna@example.org", **answered),
+        # Whoever writes an address into the field has told more than where they heard of us.
+        contact("502", email="jon@example.org", heard_of_us="ask anna@example.org"),
+    )
+    portal.properties += [{"name": name, "type": "string"} for name in names.values()]
+    leads = values(pull(platform(portal), settings=settings), "crm_leads")
+    assert [(row["platform_lead_id"], row["self_reported_source"]) for row in leads] == [
+        ("660100000000001", "A friend"),
+        (None, None),
+    ]
+
+
 def test_the_lifecycle_stage_does_not_speak_over_the_lead_status(platform) -> None:
     batches = pull(platform(Portal(ANNA)))
     assert {row["stage"] for row in values(batches, "crm_stages")} == {"NEW", "OPEN", "UNQUALIFIED"}

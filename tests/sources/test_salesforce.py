@@ -67,6 +67,23 @@ def test_a_lead_arrives_with_all_it_says(platform) -> None:
     assert org.errors(batches) == []
 
 
+def test_a_lead_form_leaves_the_platforms_own_id_and_an_answer(platform) -> None:
+    fields = {"platform_lead_id": "Leadgen__c", "self_reported_source": "Heard__c"}
+    script = ScriptedOrg(
+        leads=[
+            a_lead(1, Leadgen__c="660100000000001", Heard__c="Trade fair"),
+            a_lead(2, Heard__c="call +49 30 23125000"),
+        ],
+        lead_fields=(*org.LEAD, *fields.values()),
+    )
+    batches = _pull(platform, script, fields={**org.CUSTOM, **fields})
+    told = [
+        (row["platform_lead_id"], row["self_reported_source"])
+        for row in org.rows(batches, "crm_leads")
+    ]
+    assert told == [("660100000000001", "Trade fair"), (None, None)]
+
+
 def test_the_window_is_the_companys_day_and_a_little_before(platform) -> None:
     script = ScriptedOrg(leads=[a_lead(1)])
     server = platform(script)

@@ -13,7 +13,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from trueline import __version__
-from trueline.cli import build_verb, check_verb, cost_verb, mapping_verb, move_verb, sql_verbs
+from trueline.cli import (
+    build_verb,
+    check_verb,
+    cost_verb,
+    explain_verbs,
+    health_verb,
+    mapping_verb,
+    model_verb,
+    move_verb,
+    sql_verbs,
+)
 from trueline.cli.output import Format, emit
 from trueline.cli.progress_lines import progress_shown
 from trueline.errors import ConfigurationError, TruelineError
@@ -30,10 +40,15 @@ app = typer.Typer(
 key_app = typer.Typer(no_args_is_help=True, help="The secret behind all keyed personal data.")
 app.add_typer(sql_verbs.app, name="sql")
 app.add_typer(mapping_verb.app, name="mapping")
+app.add_typer(model_verb.app, name="model")
 app.add_typer(key_app, name="key")
 app.command()(build_verb.build)
 app.command()(check_verb.check)
 app.command()(cost_verb.cost)
+app.command()(health_verb.health)
+app.command()(explain_verbs.explain)
+app.command()(explain_verbs.lead)
+app.command()(explain_verbs.drift)
 app.command("move-history")(move_verb.move_history)
 
 ProfileOption = Annotated[
@@ -139,15 +154,22 @@ def run(
 @app.command()
 def report(
     profile: ProfileOption = None,
-    by: Annotated[str, typer.Option(help="channel, campaign, day, week or month.")] = "campaign",
+    by: Annotated[
+        str,
+        typer.Option(help="channel, campaign, day, week, month, segment, landing_page or form."),
+    ] = "campaign",
     output: Annotated[str, typer.Option("--format", help="table, json, csv or html.")] = "table",
     first_date: Annotated[str | None, typer.Option(help="First reporting day.")] = None,
     last_date: Annotated[str | None, typer.Option(help="Last reporting day.")] = None,
     out: Annotated[Path | None, typer.Option("--output", help="Write to this file.")] = None,
 ) -> None:
     """The three numbers side by side, with both gaps by cause."""
+    from trueline.judgement.health import health
+    from trueline.report.by import report_by
     from trueline.report.files import to_csv, to_json
     from trueline.report.headline import headline, loads_behind
+    from trueline.report.judgement import judged
+    from trueline.rulebook import load_rulebook
     from trueline.warehouse import open_reader
 
     if output not in ("table", "json", "csv", "html"):
@@ -158,19 +180,23 @@ def report(
     first = parse_day(first_date, what="--first-date") if first_date else None
     last = parse_day(last_date, what="--last-date") if last_date else None
     with open_reader(chosen) as reader:
-        figures = headline(reader, by, first, last)  # type: ignore[arg-type]
+        figures = judged(reader, report_by(reader, by, first, last))
+        if output in ("table", "html"):
+            signs = health(reader, load_rulebook(chosen.rulebook, chosen.time_zone))
         if output == "table":
             from trueline.report.table import print_report
 
-            print_report(figures)
+            print_report(figures, health=signs)
             return
         if output == "html":
+            from trueline.report.besides import read_besides
             from trueline.report.html import to_html
 
-            by_channel = headline(reader, "channel", first, last)
-            by_campaign = headline(reader, "campaign", first, last)
+            by_channel = judged(reader, headline(reader, "channel", first, last))
+            by_campaign = judged(reader, headline(reader, "campaign", first, last))
             loads = loads_behind(reader, by_campaign.provenance.as_of)
-            text = to_html(by_channel, by_campaign, loads)
+            besides = read_besides(reader, first, last)
+            text = to_html(by_channel, by_campaign, loads, besides, health=signs)
         else:
             text = to_json(figures) if output == "json" else to_csv(figures)
     if out is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
@@ -79,12 +79,11 @@ def judgement_rows(reader: Reader, rulebook: Rulebook, as_of: datetime) -> list[
                 evidence[key],
                 judge(
                     evidence[key],
-                    others := together(evidence[each] for each in paid if each != key),
+                    together(evidence[each] for each in paid if each != key),
                     rulebook.qualification.judgement,
                 )
                 if key in paid
                 else None,
-                others if key in paid else None,
             )
             | _outlook(
                 maturity[key], sums[key], account, rulebook.qualification.judgement.prior_weight
@@ -105,6 +104,7 @@ def _evidence(sums: Mapping[str, Any], maturity: Mapping[str, Any]) -> Evidence:
     return Evidence(
         spend=sums["spend_amount"],
         mature_spend=maturity["mature_spend"],
+        opportunity_mature_spend=maturity["opportunity_mature_spend"],
         spend_reported=sums["spend_reported"],
         pixel_conversions=Decimal(sums["pixel_conversions"]),
         real_leads=Decimal(sums["real_leads"]),
@@ -113,63 +113,51 @@ def _evidence(sums: Mapping[str, Any], maturity: Mapping[str, Any]) -> Evidence:
         mature_leads=maturity["mature_leads"] if maturity["real_leads"] else _ZERO,
         decided_leads=Decimal(sums["real_leads"] - sums["pending"]),
         qualified_leads=Decimal(sums["qualified_leads"]),
+        qualified_opportunities=Decimal(sums["qualified_opportunities"]),
         pixel_to_real=sums["gap_pixel_to_real_causes"],
         real_to_qualified=sums["gap_real_to_qualified_causes"],
     )
 
 
-def _row(
-    maturity: Mapping[str, Any],
-    campaign: Evidence,
-    judgement: Judgement | None,
-    others: Evidence | None,
-) -> Row:
-    said = judgement or Judgement("keep", "nothing_to_compare")
-    return {
+def _row(maturity: Mapping[str, Any], campaign: Evidence, said: Judgement | None) -> Row:
+    compared = said.costs if said else {}
+    return dict.fromkeys(column.name for column in load_catalog()[TABLE].columns) | {
         "as_of_date": maturity["as_of_date"],
         **{name: maturity[name] for name in _KEY},
         "first_date": maturity["first_date"],
         "last_date": maturity["last_date"],
-        "judgement": said.word if judgement else None,
-        "reason": said.reason if judgement else None,
-        "threshold": said.threshold,
-        "gap": said.gap,
-        "cause": said.cause,
+        "judgement": said.word if said else None,
+        "reason": said.reason if said else None,
+        "threshold": said.threshold if said else None,
+        "gap": said.gap if said else None,
+        "cause": said.cause if said else None,
         "spend_amount": campaign.spend,
         "mature_spend": campaign.mature_spend,
         "pixel_conversions": campaign.pixel_conversions,
         "real_leads": campaign.real_leads,
         "decided_leads": campaign.decided_leads,
         "qualified_leads": campaign.qualified_leads,
+        "qualified_opportunities": campaign.qualified_opportunities,
         "maturity": _numeric(campaign.maturity),
-        "cost_per_qualified_lead": _cost(campaign, judgement),
-        **_bounds("cost_per_qualified_lead", said.cost),
-        "others_cost_per_qualified_lead": _numeric(others.cost_per_qualified_lead)
-        if others
-        else None,
-        **_bounds("others_cost_per_qualified_lead", said.others_cost),
-        "cost_per_pixel_conversion": _numeric(campaign.cost_per_pixel_conversion)
-        if judgement
-        else None,
-        **_bounds("cost_per_pixel_conversion", said.claim_cost),
-        "others_cost_per_pixel_conversion": _numeric(others.cost_per_pixel_conversion)
-        if others
-        else None,
-        **_bounds("others_cost_per_pixel_conversion", said.others_claim_cost),
+        **{
+            name: value
+            for measure, costs in compared.items()
+            for name, value in (
+                *_with_bounds(measure, costs.own, costs.own_range),
+                *_with_bounds(f"others_{measure}", costs.others, costs.others_range),
+            )
+        },
         "rules_version": maturity["rules_version"],
         "as_of": maturity["as_of"],
     }
 
 
-def _cost(campaign: Evidence, judgement: Judgement | None) -> Decimal | None:
-    return _numeric(campaign.cost_per_qualified_lead) if judgement else None
-
-
-def _bounds(name: str, interval: Interval | None) -> Row:
-    return {
-        f"{name}_low": interval.low if interval else None,
-        f"{name}_high": interval.high if interval else None,
-    }
+def _with_bounds(
+    name: str, cost: Decimal | None, interval: Interval | None
+) -> Iterator[tuple[str, Decimal | None]]:
+    yield name, _numeric(cost)
+    yield f"{name}_low", interval.low if interval else None
+    yield f"{name}_high", interval.high if interval else None
 
 
 def _account(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Decimal]:

@@ -1,9 +1,9 @@
 """SQL cases: one YAML file tells a story, what is given and what one table must make of it.
 
-``params / built_first / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``. Columns that a row
-does not name are NULL, but every row lies in a partition: one that names no day has that of
-``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order. Rule
-tables and parameters that a case does not give come from the default rulebook, so that most
+``params / built_first / given / expect`` as in ``tests/sql/<layer>/<table>/<story>.yaml``.
+Columns that a row does not name are NULL, but every row lies in a partition: one that names no day
+has that of ``DEFAULT_AS_OF``. ``expect`` compares only the columns it names, rows in any order.
+Rule tables and parameters that a case does not give come from the default rulebook, so that most
 stories need neither. ``built_first: qualification`` computes what the table reads of that layer
 from what is given, where a story is told by its sources and not by the steps between.
 """
@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -74,7 +75,12 @@ def read_case(path: Path) -> Case:
             f"{key} is not a table with a query.", where=str(path), fix="Move the case."
         )
     given = content.get("given") or {}
-    built_first = _steps_before(catalog[key], content.get("built_first"))
+    layer = content.get("built_first")
+    built_first = _steps_before(catalog[key], layer)
+    if layer and not built_first:
+        raise ConfigurationError(
+            f"{key} reads no built table of {layer!r}.", where=str(path), fix="Name its layer."
+        )
     for name, rows in {**given, key: content["expect"]}.items():
         if name not in catalog:
             raise ConfigurationError(
@@ -144,7 +150,9 @@ def case_parameters(case: Case) -> dict[str, Any]:
         "rules_version": "v1",
     }
     given = {name: _typed_parameter(name, value) for name, value in case.params.items()}
-    return {**defaults, **given}
+    found = {**defaults, **given}
+    zone = ZoneInfo(found["reporting_time_zone"])
+    return {"as_of_date": found["as_of"].astimezone(zone).date(), **found}
 
 
 @cache
@@ -161,8 +169,8 @@ def _typed_parameter(name: str, value: Any) -> Any:
 
 
 def given_rows(case: Case, parameters: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Typed rows by ``layer.table``: what the case gives, the default rulebook's tables, and what is
-    built first."""
+    """Typed rows by ``layer.table``: what the case gives, what is built first of it, and the
+    default rulebook's tables."""
     catalog = load_catalog()
     rulebook = _default_rulebook()
     rows = {

@@ -32,12 +32,17 @@ def to_csv(report: Report) -> str:
     Write it as ``utf-8-sig`` for people: spreadsheets read plain UTF-8 as something else.
     """
     columns = [name for name, value in report.totals.items() if not isinstance(value, Mapping)]
+    return csv_text(columns, report.rows)
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Header and rows; text that a spreadsheet would run gets a leading quote."""
     text = io.StringIO(newline="")
     # With both characters in the line end, a cell that holds either is quoted: a name cannot start
     # a line of its own.
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([_cell(row[name]) for name in columns] for row in report.rows)
+    writer.writerows([_cell(row[name]) for name in columns] for row in rows)
     return text.getvalue()
 
 

@@ -17,10 +17,12 @@ from trueline.model.parameters import HISTORY_START
 from trueline.paths import sql_dir
 from trueline.report.words import (
     CLAIM_PARTS,
+    GAP_OBSERVED_TO_REAL,
     GAP_PIXEL_TO_REAL,
     GAP_REAL_TO_QUALIFIED,
     Step,
     campaign_label,
+    dimension_label,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +43,17 @@ RATIOS = (
     ("pixel_to_real_rate", "real_leads_reported", "pixel_conversions"),
     ("real_to_qualified_rate", "qualified_leads", "real_leads"),
     ("qualified_to_opportunity_rate", "qualified_opportunities", "qualified_leads"),
+    ("opportunity_to_customer_rate", "customers", "opportunities"),
     ("roas", "won_amount", "spend_amount"),
+    ("click_through_rate", "clicks", "impressions"),
+    ("click_to_tag_event_rate", "observed_on_ad_platforms", "clicks"),
+    ("visit_to_tag_event_rate", "observed_tag_events", "visits"),
+    ("bounce_rate", "bounces", "measured_visits"),
+    ("contact_rate", "contacted_leads", "real_leads"),
+    ("contact_within_an_hour_rate", "contacted_within_an_hour", "real_leads"),
+    ("minutes_to_first_contact", "first_contact_minutes", "contacted_leads"),
+    ("minutes_to_qualify", "qualify_minutes", "qualified_leads"),
+    ("minutes_to_close", "close_minutes", "timed_customers"),
 )
 # Not told means unknown here, not nothing: one unknown part makes the total unknown.
 _UNKNOWN_IF_ANY_PART_IS = frozenset({"spend_amount", "spend_reported"})
@@ -78,9 +90,10 @@ class Report:
     A row holds the columns of ``reports.headline``, the figures of ``RATIOS`` (None where there is
     nothing to divide by), ``gap_pixel_to_real`` and ``gap_real_to_qualified``, and for each gap
     ``..._causes``: cause to count, positive where it takes away, which add up to the gap exactly.
+    ``by`` is what the rows are of: one of ``By``, or of ``trueline.report.dimensions.Dimension``.
     """
 
-    by: By
+    by: str
     rows: list[Row]
     totals: Row
     provenance: Provenance
@@ -124,18 +137,18 @@ def headline(
             f"The first day {first_date} is after the last day {last_date}.",
             fix="Give the earlier day first.",
         )
-    provenance = _provenance(reader, first_date, last_date, published_at)
-    found = reader.query(_sql("headline"), {"by": by, **_days(first_date, last_date)})
+    provenance = provenance_of(reader, first_date, last_date, published_at)
+    found = reader.query(report_sql("headline"), {"by": by, **days_asked(first_date, last_date)})
     sums = [dict(row) for row in found]
     keys = {"period_start": None} | dict.fromkeys(KEYS[1:], "(all)")
-    totals = with_figures(keys | _added_up(sums))
+    totals = with_figures(keys | added_up(sums))
     rows = sorted((with_figures(row) for row in sums), key=_reading_order)
     return Report(by, rows, totals, provenance)
 
 
 def loads_behind(reader: Reader, as_of: datetime) -> list[SourceLoads]:
     """Per source, what had been loaded when the figures of ``as_of`` were built."""
-    found = reader.query(_sql("loads_behind"), {"as_of": as_of})
+    found = reader.query(report_sql("loads_behind"), {"as_of": as_of})
     return sorted((SourceLoads(**row) for row in found), key=lambda loads: loads.source)
 
 
@@ -153,7 +166,7 @@ def with_figures(sums: Row) -> Row:
         if parts != _number(row["claimed_not_observed"]):
             raise _does_not_add_up(row, "claimed_not_observed and its parts")
         for name, start, steps, end in (
-            ("gap_pixel_to_real", "pixel_conversions", GAP_PIXEL_TO_REAL, "real_leads"),
+            first_gap(row),
             ("gap_real_to_qualified", "real_leads", GAP_REAL_TO_QUALIFIED, "qualified_leads"),
         ):
             causes = {step.column: -effect(row, step) for step in steps}
@@ -162,6 +175,13 @@ def with_figures(sums: Row) -> Row:
             if sum(causes.values(), Decimal(0)) != row[name]:
                 raise _does_not_add_up(row, name)
     return row
+
+
+def first_gap(row: Mapping[str, Any]) -> tuple[str, str, tuple[Step, ...], str]:
+    """Name, start, steps and end of the gap before real leads: what nobody claims has no claim."""
+    if row["pixel_conversions"] is None:
+        return "gap_observed_to_real", "observed_tag_events", GAP_OBSERVED_TO_REAL, "real_leads"
+    return "gap_pixel_to_real", "pixel_conversions", GAP_PIXEL_TO_REAL, "real_leads"
 
 
 def effect(row: Mapping[str, Any], step: Step) -> Decimal:
@@ -174,9 +194,15 @@ def has_claims(row: Mapping[str, Any]) -> bool:
     return any(row[name] for name in ("pixel_conversions", "spend_reported", "real_leads_reported"))
 
 
-def _provenance(
+def provenance_of(
     reader: Reader, first_date: date | None, last_date: date | None, published_at: datetime | None
 ) -> Provenance:
+    """What the figures of these days were made with.
+
+    Raises:
+        ConfigurationError: no figures for those days, or amounts in several currencies.
+        PermanentError: the days mix rulebook versions.
+    """
     found = _made_with(reader, first_date, last_date)
     if not found:
         published = _made_with(reader, None, None)
@@ -221,23 +247,29 @@ def _provenance(
 def _made_with(
     reader: Reader, first_date: date | None, last_date: date | None
 ) -> Sequence[Mapping[str, Any]]:
-    return reader.query(_sql("provenance"), _days(first_date, last_date))
+    return reader.query(report_sql("provenance"), days_asked(first_date, last_date))
 
 
-def _days(first_date: date | None, last_date: date | None) -> dict[str, date | None]:
+def days_asked(first_date: date | None, last_date: date | None) -> dict[str, date | None]:
+    """The parameters of a question about some days; None is open-ended."""
     return {"history_start": HISTORY_START, "first_date": first_date, "last_date": last_date}
 
 
-def _sql(name: str) -> str:
+def report_sql(name: str) -> str:
+    """The query of ``reports.<name>``."""
     return (sql_dir() / "reports" / name / "query.sql").read_text(encoding="utf-8")
 
 
-def _added_up(rows: Sequence[Row]) -> Row:
-    """The exact sum of every column; None where no row has a figure, or one of the spends."""
+def added_up(rows: Sequence[Row]) -> Row:
+    """The exact sum of every column; None where no row has a figure, or one of the spends.
+
+    Args:
+        rows: At least one; their keys (what a row is of) are left out.
+    """
     totals: Row = {}
     with localcontext(prec=_DIGITS):
         for name in rows[0]:
-            if name not in KEYS:
+            if name not in KEYS and name != "dimension_value":
                 told = [row[name] for row in rows if row[name] is not None]
                 is_unknown = not told or (name in _UNKNOWN_IF_ANY_PART_IS and len(told) < len(rows))
                 totals[name] = None if is_unknown else sum(told[1:], told[0])
@@ -245,7 +277,8 @@ def _added_up(rows: Sequence[Row]) -> Row:
 
 
 def _ratio(numerator: Decimal | None, denominator: Decimal | None) -> Decimal | None:
-    if numerator is None or not denominator:
+    # More credited back than spent: nothing was bought that anything could be a return on.
+    if numerator is None or denominator is None or denominator <= 0:
         return None
     return (Decimal(numerator) / Decimal(denominator)).quantize(_NUMERIC_STEP, ROUND_HALF_UP)
 
@@ -265,9 +298,15 @@ def _reading_order(row: Row) -> tuple[Any, ...]:
     )
 
 
+def _told(row: Row) -> str:
+    if "dimension_value" in row:
+        return dimension_label(row["dimension_value"])
+    return str(row["period_start"] or campaign_label(row))
+
+
 def _does_not_add_up(row: Row, what: str) -> PermanentError:
     return PermanentError(
-        f"The figures of {row['period_start'] or campaign_label(row)} do not add up: {what}.",
+        f"The figures of {_told(row)} do not add up: {what}.",
         where="marts.funnel_daily",
         fix="Run the marts checks and rebuild those days; do not use the figures until then.",
     )

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trueline.errors import ConfigurationError
+from trueline.judgement.health import Health
 from trueline.report import charts, figures
+from trueline.report.besides import Besides, sections
 from trueline.report.headline import Report, Row, SourceLoads, effect, has_claims
+from trueline.report.health import health_lines
+from trueline.report.judgement import expected, headline_cost, judgement_word, ripe_cost
 from trueline.report.look import look_at
 from trueline.report.words import (
     DEFINITIONS,
@@ -62,13 +66,32 @@ FUNNEL_HEADERS = (
 )
 
 
-def to_html(by_channel: Report, by_campaign: Report, loads: Sequence[SourceLoads] = ()) -> str:
+JUDGEMENT_HEADERS = (
+    "Judgement",
+    "Verdicts in",
+    "Cost per qualified lead once ripe",
+    "Other paid campaigns",
+    "Expected customers",
+    "Expected revenue",
+)
+
+
+def to_html(
+    by_channel: Report,
+    by_campaign: Report,
+    loads: Sequence[SourceLoads] = (),
+    besides: Besides | None = None,
+    *,
+    health: Health | None = None,
+) -> str:
     """The page for two reports on the same days.
 
     Args:
         by_channel: ``headline(reader, "channel", ...)``.
         by_campaign: ``headline(reader, "campaign", ...)``.
         loads: ``loads_behind(reader, as_of)``, for the footer.
+        besides: ``read_besides(reader, ...)``, for the tables beside the funnel.
+        health: The signs of the funnel as a whole.
 
     Raises:
         ConfigurationError: the reports are not what their names say, or not on the same days.
@@ -90,6 +113,9 @@ def to_html(by_channel: Report, by_campaign: Report, loads: Sequence[SourceLoads
             numbers=_numbers(total),
             beside=_beside(total, by_campaign.provenance.currency),
             remarks=look_at(by_campaign),
+            judgement_headers=JUDGEMENT_HEADERS,
+            judgements=_judgement_lines(by_campaign),
+            health=health_lines(health) if health else [],
             headers=FUNNEL_HEADERS,
             channels=_funnel_lines(by_channel),
             campaigns=_funnel_lines(by_campaign),
@@ -104,6 +130,7 @@ def to_html(by_channel: Report, by_campaign: Report, loads: Sequence[SourceLoads
             campaigns_without_picture=len(by_campaign.rows) - len(pictured),
             ledger_headers=[channel_label(row["platform"]) for row in by_channel.rows],
             ledger=_ledger([*by_channel.rows, by_channel.totals]),
+            sections=sections(by_channel, besides),
             definitions=DEFINITIONS,
             loads=loads,
         )
@@ -199,11 +226,33 @@ def _funnel_cells(row: Row) -> list[str]:
         cost("cost_per_pixel_conversion"),
         cost("cost_per_real_lead"),
         cost("cost_per_qualified_lead"),
-        cost("cost_per_qualified_opportunity"),
+        headline_cost(row),
         figures.rate(row["pixel_to_real_rate"]),
         figures.rate(row["real_to_qualified_rate"]),
         figures.rate(row["qualified_to_opportunity_rate"]),
         figures.times(row["roas"]),
+    ]
+
+
+def _judgement_lines(report: Report) -> list[_Line]:
+    """One line per campaign that is judged, or that something is expected of."""
+    return [
+        _Line(
+            campaign_label(row),
+            _channel_note(row),
+            [
+                judgement_word(row),
+                figures.rate(row["judged"].get("maturity")),
+                *(
+                    ripe_cost(row["judged"], name) if row["judgement"] else figures.DASH
+                    for name in ("cost_per_qualified_lead", "others_cost_per_qualified_lead")
+                ),
+                expected(row, "customers"),
+                expected(row, "revenue"),
+            ],
+        )
+        for row in report.rows
+        if row.get("judged")
     ]
 
 

@@ -1,105 +1,105 @@
-"""What to look at: campaigns whose price per claim and price per qualified lead disagree.
-
-A hint, not a verdict: it speaks only where chance is an unlikely reason, and says so where there
-are too few leads to tell.
-"""
+"""What to look at: the judgements that ask for something, each in a sentence with its figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from trueline.report import figures
-from trueline.report.headline import Report, Row, has_claims
-from trueline.report.words import campaign_label, channel_label
+from trueline.report.headline import Report, Row
+from trueline.report.judgement import ripe_cost
+from trueline.report.words import (
+    GAP_PIXEL_TO_REAL,
+    GAP_REAL_TO_QUALIFIED,
+    campaign_label,
+    channel_label,
+)
 
-# Below this many real leads with a verdict nothing is said of a campaign.
-MIN_DECIDED_LEADS = 20
-# Two-sided 90 % interval.
-_Z = Decimal("1.645")
+_CAUSES = {step.column: step.label for step in (*GAP_PIXEL_TO_REAL, *GAP_REAL_TO_QUALIFIED)}
+_GAPS = {
+    "cost_per_pixel_conversion": "the pixel conversions themselves are dear",
+    "pixel_to_real": "most is lost between pixel conversions and real leads",
+    "real_to_qualified": "most is lost between real leads and qualified leads",
+    "qualified_to_opportunity": "its qualified leads seldom become opportunities",
+}
+_WAITING = {
+    "spend_unknown": "some of the spend is in a currency without a known rate",
+    "no_history": "no days are old enough to know how fast verdicts come in",
+    "immature": "less than {threshold} of the verdicts can be in",
+    "few_leads": "fewer than {threshold} real leads with a verdict",
+    "few_qualified_leads": "cheap so far, on fewer than {threshold} qualified leads",
+}
+_ORDER = ("burning", "fix", "scale")
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One sentence about one campaign, or about all of them.
+    """One sentence about one campaign, or about several.
 
     Attributes:
-        kind: ``burning``: cheap claims, dear qualified leads; ``better_than_it_looks``: the
-            opposite; ``too_early``: too few leads; ``nothing``: no campaign stands out.
+        kind: The judgement; ``nothing``: no campaign stands out.
         subject: The campaign or campaigns; empty for ``nothing``.
         text: The rest of the sentence.
     """
 
-    kind: Literal["burning", "better_than_it_looks", "too_early", "nothing"]
+    kind: Literal["burning", "fix", "scale", "too_early", "nothing"]
     subject: str
     text: str
 
 
 def look_at(report: Report) -> list[Remark]:
-    """Remarks on a report by campaign, the largest spend first; none for other reports."""
-    if report.by != "campaign":
-        return []
-    paid = [row for row in report.rows if has_claims(row) and row["spend_amount"]]
-    judged = [row for row in paid if _decided(row) >= MIN_DECIDED_LEADS]
-    early = [row for row in paid if _decided(row) < MIN_DECIDED_LEADS]
-    remarks = [remark for row in judged if (remark := _remark(row, paid, report)) is not None]
-    if not remarks and judged:
-        remarks.append(Remark("nothing", "", "No campaign stands out by more than chance."))
-    if early:
-        subject = ", ".join(map(campaign_label, early))
-        text = f"too early: fewer than {MIN_DECIDED_LEADS} real leads with a verdict."
-        remarks.append(Remark("too_early", subject, text))
-    return remarks
+    """Remarks on a judged report by campaign; none for other reports.
 
-
-def _remark(row: Row, paid: Sequence[Row], report: Report) -> Remark | None:
-    claim_cost = row["cost_per_pixel_conversion"]
-    usual_claim_cost = _cost(paid, "spend_reported", "pixel_conversions")
-    usual_cost = _cost(paid, "spend_amount", "qualified_leads")
-    if claim_cost is None or usual_claim_cost is None or usual_cost is None:
-        return None
-    low, high = _qualified_cost_interval(row)
-    if claim_cost < usual_claim_cost and low > usual_cost:
-        kind, claims, leads = "burning", "cheap", "dear"
-    elif claim_cost > usual_claim_cost and high is not None and high < usual_cost:
-        kind, claims, leads = "better_than_it_looks", "dear", "cheap"
-    else:
-        return None
-    currency = f"{report.provenance.currency} " if report.provenance.currency else ""
-    qualified_cost = row["cost_per_qualified_lead"]
-    price = "none so far" if qualified_cost is None else figures.cost(qualified_cost)
-    text = (
-        f"{claims} pixel conversions ({currency}{figures.cost(claim_cost)} each; paid campaigns "
-        f"together {figures.cost(usual_claim_cost)}) but {leads} qualified leads ({price}; "
-        f"together {figures.cost(usual_cost)}): {figures.count(row['qualified_leads'])} of "
-        f"{figures.count(_decided(row))} leads with a verdict qualified."
-    )
-    subject = f"{campaign_label(row)} ({channel_label(row['platform'])})"
-    return Remark(kind, subject, text)  # type: ignore[arg-type]
-
-
-def _decided(row: Row) -> Decimal:
-    """Real leads with a verdict: those still open say nothing yet about a campaign."""
-    return Decimal(row["real_leads"] - row["pending"])
-
-
-def _cost(rows: Sequence[Row], amount: str, units: str) -> Decimal | None:
-    count = sum((row[units] for row in rows), Decimal(0))
-    return sum((row[amount] for row in rows), Decimal(0)) / count if count else None
-
-
-def _qualified_cost_interval(row: Row) -> tuple[Decimal, Decimal | None]:
-    """Lowest and highest plausible cost per qualified lead once the open verdicts are in.
-
-    The Wilson interval of the qualified share among decided leads, applied to all real leads of
-    the row. The upper cost is None where none of them may qualify.
+    Burning campaigns first, then those to fix and to scale, each by spend; then who is too early.
     """
-    n = _decided(row)
-    share = row["qualified_leads"] / n
-    middle = share + _Z**2 / (2 * n)
-    spread = _Z * (share * (1 - share) / n + _Z**2 / (4 * n**2)).sqrt()
-    lower, upper = ((middle + sign * spread) / (1 + _Z**2 / n) for sign in (-1, 1))
-    spend, leads = row["spend_amount"], row["real_leads"]
-    return spend / (upper * leads), spend / (lower * leads) if lower > 0 else None
+    rows = [row for row in report.rows if row.get("judgement")]
+    currency = f"{report.provenance.currency} " if report.provenance.currency else ""
+    remarks = [
+        Remark(word, _subject(row), _sentence(row["judged"], currency))  # type: ignore[arg-type]
+        for word in _ORDER
+        for row in rows
+        if row["judgement"] == word
+    ]
+    if not remarks and any(row["judgement"] == "keep" for row in rows):
+        remarks.append(Remark("nothing", "", "No campaign stands out by more than chance."))
+    return [*remarks, *_too_early([row for row in rows if row["judgement"] == "too_early"])]
+
+
+def _subject(row: Row) -> str:
+    return f"{campaign_label(row)} ({channel_label(row['platform'])})"
+
+
+def _sentence(judged: Mapping[str, Any], currency: str) -> str:
+    measure, unit = "cost_per_qualified_lead", "qualified lead"
+    if judged["reason"] in ("cheaper_opportunities", "dearer_opportunities"):
+        measure, unit = "cost_per_qualified_opportunity", "qualified opportunity"
+    price = (
+        f"a {unit} costs {currency}{ripe_cost(judged, measure)}, at the other paid campaigns "
+        f"{ripe_cost(judged, f'others_{measure}')}"
+    )
+    if judged["judgement"] == "scale":
+        return f"scale: {price}."
+    where = _GAPS[judged["gap"]]
+    cause = f", above all: {_CAUSES[judged['cause']].lower()}" if judged["cause"] else ""
+    if judged["judgement"] == "fix":
+        return f"fix: {price}; {where}{cause}."
+    claims = figures.cost(judged["cost_per_pixel_conversion"])
+    usual = figures.cost(judged["others_cost_per_pixel_conversion"])
+    return (
+        f"burning: cheap pixel conversions ({currency}{claims} each, elsewhere {usual}), but "
+        f"{price}; {where}{cause}."
+    )
+
+
+def _too_early(rows: Sequence[Row]) -> list[Remark]:
+    remarks = []
+    for reason in _WAITING:
+        same = [row for row in rows if row["judged"]["reason"] == reason]
+        if same:
+            limit = same[0]["judged"]["threshold"]
+            told = figures.rate(limit) if reason == "immature" else figures.count(limit)
+            subject = ", ".join(map(campaign_label, same))
+            text = f"too early: {_WAITING[reason].format(threshold=told)}."
+            remarks.append(Remark("too_early", subject, text))
+    return remarks

@@ -11,15 +11,19 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from trueline.judgement.health import Health
 from trueline.report import figures
-from trueline.report.headline import Report, effect, has_claims
+from trueline.report.headline import Report, effect, first_gap, has_claims
+from trueline.report.health import health_lines
+from trueline.report.judgement import headline_cost, judgement_word
 from trueline.report.look import look_at
 from trueline.report.words import (
-    GAP_PIXEL_TO_REAL,
+    DIMENSIONS,
     GAP_REAL_TO_QUALIFIED,
     Step,
     campaign_label,
     channel_label,
+    dimension_label,
 )
 
 # A pipe has no width of its own; this is what the tables are drawn for.
@@ -40,42 +44,59 @@ class _Column:
         return min(widest, _CAMPAIGN_WIDTH) if self.is_name else widest
 
 
-def print_report(report: Report, console: Console | None = None) -> None:
+def print_report(
+    report: Report, console: Console | None = None, *, health: Health | None = None
+) -> None:
     """Print the tables and what to look at, as plain text where the output is not a terminal.
 
     Args:
-        report: What ``headline`` read.
+        report: What ``headline`` read, and ``judged`` added to.
+        health: The signs of the funnel as a whole, to name those that show.
         console: Where to; by default standard output, 140 columns wide unless it is a terminal.
     """
     if console is None:
         console = Console(highlight=False)
         if not console.is_terminal:
             console = Console(highlight=False, width=PLAIN_WIDTH)
-    for part in _parts(report, console.width):
+    for part in _parts(report, health, console.width):
         console.print(part)
 
 
-def _parts(report: Report, width: int) -> Iterator[RenderableType]:
+def _parts(report: Report, health: Health | None, width: int) -> Iterator[RenderableType]:
     provenance = report.provenance
     amounts = f", amounts in {provenance.currency}" if provenance.currency else ""
+    claimed = report.totals["pixel_conversions"] is not None
     yield Text(
-        f"Pixel conversions, real leads and qualified leads by {report.by}, "
+        f"{'Pixel conversions' if claimed else 'Submissions'}, real leads and qualified leads by "
+        f"{report.by.replace('_', ' ')}, "
         f"{provenance.first_date} to {provenance.last_date}{amounts}",
         style="bold",
     )
-    yield _fitted(_funnel_columns(report), width)
+    yield _fitted(_funnel_columns(report) if claimed else _leads_columns(report), width)
     yield _help(
         "A lead counts on the day it came in, so the newest days still gain qualified leads. "
-        "The total row divides all spend by all leads."
+        + (
+            "The total row divides all spend by all leads. In brackets: where the true cost lies, "
+            "with 90% confidence."
+            if claimed
+            else "No platform tells its claims or spend by this, so neither is shown."
+        )
     )
-    for title, start, steps, end, sentence in (
+    if claimed:
+        yield Text("\nFrom the ad to the form", style="bold")
+        yield _fitted(_reach_columns(report), width)
+        yield _help(
+            "Visits are those our own tag recorded; the clicks are the platforms' own count."
+        )
+    _, start, steps, _ = first_gap(report.totals)
+    for title, first, steps, end, sentence in (
         (
-            "From pixel conversions to real leads, by cause",
-            ("Pixel", "pixel_conversions"),
-            GAP_PIXEL_TO_REAL,
+            f"From {'pixel conversions' if claimed else 'submissions'} to real leads, by cause",
+            ("Pixel" if claimed else "Sub-\nmitted", start),
+            steps,
             ("Real\nleads", "real_leads"),
-            "Start with what the platform claims, add and take away from left to right: "
-            "what is left are the real leads.",
+            f"Start with what {'the platform claims' if claimed else 'our tag saw'}, add and take "
+            "away from left to right: what is left are the real leads.",
         ),
         (
             "From real leads to qualified leads, by reason",
@@ -86,7 +107,7 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
         ),
     ):
         yield Text(f"\n{title}", style="bold")
-        yield _fitted(_gap_columns(report, start, steps, end), width)
+        yield _fitted(_gap_columns(report, first, steps, end), width)
         yield _help(sentence)
     remarks = look_at(report)
     if remarks:
@@ -95,6 +116,9 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
         yield Text.assemble(
             "• ", (remark.subject, "bold"), ": " if remark.subject else "", remark.text
         )
+    if health:
+        yield Text("\nThe funnel as a whole", style="bold")
+        yield from (Text(f"• {line}") for line in health_lines(health))
     yield _help(
         f"\nRulebook {provenance.rules_version}, as of {provenance.as_of:%Y-%m-%d %H:%M} UTC"
         + (
@@ -114,10 +138,10 @@ def _funnel_columns(report: Report) -> list[_Column]:
     ) -> _Column:
         return _Column(header, [show(row[name]) for row in lines], is_key_figure=key_figure)
 
-    def cost(header: str, name: str, *, key_figure: bool = False) -> _Column:
+    def cost(header: str, name: str) -> _Column:
         # No spend is not a cost of zero: what a channel without ads costs is not known here.
         cells = [figures.cost(row[name] if row["spend_amount"] else None) for row in lines]
-        return _Column(header, cells, is_key_figure=key_figure)
+        return _Column(header, cells)
 
     claims = [figures.count(row["pixel_conversions"] if has_claims(row) else None) for row in lines]
     return [
@@ -130,11 +154,59 @@ def _funnel_columns(report: Report) -> list[_Column]:
         cost("Cost\nper\npixel", "cost_per_pixel_conversion"),
         cost("Cost\nper\nreal", "cost_per_real_lead"),
         cost("Cost\nper\nqual.", "cost_per_qualified_lead"),
-        cost("Cost per\nqual.\nopp.", "cost_per_qualified_opportunity", key_figure=True),
+        _Column("Cost per\nqual.\nopp.", [headline_cost(row) for row in lines], is_key_figure=True),
         column("Pixel\nto\nreal", figures.rate, "pixel_to_real_rate"),
         column("Real\nto\nqual.", figures.rate, "real_to_qualified_rate"),
         column("Qual.\nto\nopp.", figures.rate, "qualified_to_opportunity_rate"),
         column("Won /\nspend", figures.times, "roas"),
+        *_judgement_columns(report),
+    ]
+
+
+def _judgement_columns(report: Report) -> list[_Column]:
+    if report.by != "campaign":
+        return []
+    cells = [judgement_word(row) for row in report.rows]
+    return [_Column("Judge-\nment", [*cells, ""], is_key_figure=True)]
+
+
+def _reach_columns(report: Report) -> list[_Column]:
+    lines = [*report.rows, report.totals]
+
+    def column(header: str, show: Callable[[Any], str], name: str) -> _Column:
+        return _Column(header, [show(row[name] or None) for row in lines])
+
+    return [
+        *_name_columns(report),
+        column("Shown", figures.count, "impressions"),
+        column("Clicks", figures.count, "clicks"),
+        column("Clicks\nper\nview", figures.rate, "click_through_rate"),
+        column("Visits", figures.count, "visits"),
+        column("Boun-\nced", figures.rate, "bounce_rate"),
+        _Column("Sub-\nmitted", [figures.count(row["observed_tag_events"]) for row in lines]),
+        column("Click\nto\nsubmit", figures.rate, "click_to_tag_event_rate"),
+        column("Visit\nto\nsubmit", figures.rate, "visit_to_tag_event_rate"),
+    ]
+
+
+def _leads_columns(report: Report) -> list[_Column]:
+    lines = [*report.rows, report.totals]
+
+    def column(
+        header: str, show: Callable[[Any], str], name: str, *, key_figure: bool = False
+    ) -> _Column:
+        return _Column(header, [show(row[name]) for row in lines], is_key_figure=key_figure)
+
+    return [
+        *_name_columns(report),
+        column("Sub-\nmitted", figures.count, "observed_tag_events", key_figure=True),
+        column("Real\nleads", figures.count, "real_leads", key_figure=True),
+        column("Quali-\nfied", figures.count, "qualified_leads", key_figure=True),
+        column("Qual.\nopps", figures.count, "qualified_opportunities"),
+        column("Cus-\ntomers", figures.count, "customers"),
+        column("Real\nto\nqual.", figures.rate, "real_to_qualified_rate"),
+        column("Qual.\nto\nopp.", figures.rate, "qualified_to_opportunity_rate"),
+        column("Won", figures.money, "won_amount"),
     ]
 
 
@@ -155,6 +227,9 @@ def _gap_columns(
 
 
 def _name_columns(report: Report) -> list[_Column]:
+    if report.by in DIMENSIONS:
+        values = [dimension_label(row["dimension_value"]) for row in report.rows]
+        return [_Column(DIMENSIONS[report.by], [*values, "Total"], is_name=True)]
     channels = [channel_label(row["platform"]) for row in report.rows]
     if report.by == "campaign":
         campaigns = [campaign_label(row) for row in report.rows]
@@ -175,9 +250,10 @@ def _fitted(columns: Sequence[_Column], width: int) -> RenderableType:
     rest = [column for column in columns if not column.is_name]
     if len(names) > 1 and sum(column.width for column in names) > width // 3:
         names = names[-1:]
-    for gap in (2, 1):
-        if _total(names + rest, gap) <= width:
-            return _drawn(names + rest, gap)
+    for kept in (names, names[-1:]):
+        for gap in (2, 1):
+            if _total(kept + rest, gap) <= width:
+                return _drawn(kept + rest, gap)
     tables, current = [], list(names)
     for column in rest:
         if len(current) > len(names) and _total([*current, column], 2) > width:

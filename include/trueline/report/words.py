@@ -58,6 +58,21 @@ GAP_PIXEL_TO_REAL = (
     Step("unobserved_leads", +1, "Leads\nunseen", "Leads our tag never saw"),
     Step("recovered_leads", +1, "Recov-\nered", "Found among excluded events"),
 )
+# What no platform knows the form, page or segment of: a ledger by these starts at what was observed,
+# and nothing moves between campaigns.
+_TOLD_BY_PLATFORMS = frozenset(
+    {
+        "observed_without_claim",
+        "view_through",
+        "day_shift",
+        "claimed_not_observed_rest",
+        "credited_elsewhere",
+        "credited_from_elsewhere",
+    }
+)
+GAP_OBSERVED_TO_REAL = tuple(
+    step for step in GAP_PIXEL_TO_REAL if step.column not in _TOLD_BY_PLATFORMS
+)
 CLAIM_PARTS = ("view_through", "day_shift", "claimed_not_observed_rest")
 
 GAP_REAL_TO_QUALIFIED = (
@@ -75,6 +90,9 @@ GAP_REAL_TO_QUALIFIED = (
     Step("other_reason", -1, "Other", "Other reason"),
     Step("pending", -1, "Still\nopen", "Verdict still open"),
 )
+
+#: What a report can be cut by besides campaigns and days, and how its first column is called.
+DIMENSIONS = {"segment": "Segment", "landing_page": "Landing page", "form": "Form"}
 
 DEFINITIONS = (
     (
@@ -141,6 +159,11 @@ def campaign_label(row: dict[str, Any]) -> str:
     if row["campaign_id"] == "unknown":
         return f"{channel_label(row['platform'])}, unknown"
     return printable(row["campaign_name"] or row["campaign_id"])
+
+
+def dimension_label(value: str) -> str:
+    """A segment, landing page or form; what nobody tells is said so."""
+    return "not told" if value == "(none)" else printable(value)
 
 
 def printable(name: str) -> str:

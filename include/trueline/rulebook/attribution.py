@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyAddress, model_validator
@@ -25,6 +26,25 @@ STANDARD_CHANNELS = (
 )
 AD_PLATFORMS = STANDARD_CHANNELS[:5]
 UNMAPPED_GOAL = "unmapped"
+AttributionModel = Literal[
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "position_based",
+    "time_decay",
+    "markov",
+    "shapley",
+]
+MODELS: tuple[str, ...] = AttributionModel.__args__  # type: ignore[attr-defined]
+# These weigh channels by what was learnt from past leads; the others by a lead's own touches.
+FITTED_MODELS = ("markov", "shapley")
+# Which settings a model has; the others have none.
+_SETTINGS_OF_MODEL = {
+    "position_based": ("first", "last"),
+    "time_decay": ("half_life_days",),
+    **dict.fromkeys(FITTED_MODELS, ("fit",)),
+}
 
 
 def _lower(value: str) -> str:
@@ -33,6 +53,9 @@ def _lower(value: str) -> str:
 
 LowerText = Annotated[str, AfterValidator(_lower)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+# Names a file, too.
+MODEL_ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
+ModelId = Annotated[str, Field(pattern=MODEL_ID_PATTERN)]
 
 
 class ConversionGoal(Strict):
@@ -66,6 +89,24 @@ class Internal(Strict):
     ip_addresses: tuple[IPvAnyAddress, ...] = ()
 
 
+class ModelSettings(Strict):
+    """Settings of one attribution model; each belongs to its model alone.
+
+    Attributes:
+        first: Percent of a lead for its first touch (position_based).
+        last: Percent for its last touch. The touches between share the rest.
+        half_life_days: A touch this much older than the lead's newest weighs half (time_decay).
+        fit: The model_id of the fit to apply (markov, shapley): the file ``fits/<fit>.yaml``.
+    """
+
+    first: int = Field(default=40, ge=0, le=100)
+    last: int = Field(default=40, ge=0, le=100)
+    half_life_days: Decimal = Field(
+        default=Decimal(7), ge=Decimal("0.01"), le=730, decimal_places=4
+    )
+    fit: ModelId | None = None
+
+
 class AttributionRules(Strict):
     """The whole file."""
 
@@ -95,7 +136,8 @@ class AttributionRules(Strict):
     max_browsers_per_click: int = Field(default=1, ge=1, le=100)
     session_minutes: int = Field(default=30, ge=0, le=1440)
 
-    model: Literal["first_touch", "last_touch"] = "first_touch"
+    model: AttributionModel = "first_touch"
+    model_settings: ModelSettings = ModelSettings()
     look_back_days: int = Field(default=90, ge=1, le=730)
     look_back_days_by_channel: dict[Name, int] = Field(default_factory=dict)
 
@@ -133,6 +175,33 @@ class AttributionRules(Strict):
                     "or add it to extra_channels",
                     *location,
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _settings_fit_the_model(self) -> AttributionRules:
+        known = _SETTINGS_OF_MODEL.get(self.model, ())
+        for name in sorted(self.model_settings.model_fields_set):
+            if name not in known:
+                owners = [model for model, names in _SETTINGS_OF_MODEL.items() if name in names]
+                raise SettingError(
+                    f"it belongs to model: {' or '.join(owners)}, and the model is {self.model}; "
+                    "take it out, or change the model",
+                    "model_settings",
+                    name,
+                )
+        both_ends = self.model_settings.first + self.model_settings.last
+        if not 1 <= both_ends <= 100:
+            raise SettingError(
+                f"first and last make {both_ends} percent; together they may be 1 to 100",
+                "model_settings",
+            )
+        if self.model in FITTED_MODELS and self.model_settings.fit is None:
+            raise SettingError(
+                f"{self.model} has to be fitted first: run trueline model fit --model "
+                f"{self.model} --from 2026-01-01 --to 2026-06-30 (your days), then name its "
+                "model_id under model_settings: {fit: ...}",
+                "model",
+            )
         return self
 
     def _goals_named(self) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from trueline.rulebook.attribution import AttributionRules
+from trueline.rulebook.decay import decay_factors
+from trueline.rulebook.fits import ModelFit, load_fit_of
 from trueline.rulebook.qualification import QualificationRules
 from trueline.settings.yaml_lines import load_model
+
+MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,14 @@ class Rulebook:
     Attributes:
         version: Short hash of everything that can change a number after the raw layer.
         time_zone: The reporting time zone; part of the version, since it moves days.
+        fit: What the attribution model learnt from past leads, where it needs that.
     """
 
     attribution: AttributionRules
     qualification: QualificationRules
     time_zone: str
     version: str
+    fit: ModelFit | None = None
 
     @property
     def label(self) -> str:
@@ -36,7 +42,7 @@ class Rulebook:
 
     def content(self) -> str:
         """Canonical JSON of the rules: what the version is the hash of."""
-        return _canonical(self.attribution, self.qualification, self.time_zone)
+        return _canonical(self.attribution, self.qualification, self.time_zone, self.fit)
 
     def parameters(self, as_of: datetime) -> dict[str, Any]:
         """Values of all query parameters of one run, by name."""
@@ -57,6 +63,11 @@ class Rulebook:
             "max_rate_age_days": attribution.max_rate_age_days,
             "default_goal": attribution.default_goal,
             "attribution_model": attribution.model,
+            "first_touch_percent": attribution.model_settings.first,
+            "last_touch_percent": attribution.model_settings.last,
+            "half_life_microseconds": int(
+                attribution.model_settings.half_life_days * MICROSECONDS_PER_DAY
+            ),
             "final_after_days": qualification.final_after_days,
             "min_coverage": qualification.score.min_coverage,
             "qualified_score": qualification.score.qualified_from,
@@ -136,6 +147,8 @@ class Rulebook:
                 {"self_reported_source": answer, "channel": channel}
                 for answer, channel in attribution.self_reported_channels.items()
             ],
+            "decay_factors": decay_factors(),
+            "model_fits": self.fit.rows() if self.fit else [],
             "bot_user_agents": [{"pattern": pattern} for pattern in attribution.bot_user_agents],
             "internal_keys": [
                 *(
@@ -197,19 +210,24 @@ class Rulebook:
 
 
 def load_rulebook(folder: Path, time_zone: str) -> Rulebook:
-    """Read ``attribution.yaml`` and ``qualification.yaml`` from ``folder``.
+    """Read ``attribution.yaml``, ``qualification.yaml`` and the fit they name from ``folder``.
 
     Raises:
         ConfigurationError: with file, line, value and fix.
     """
     attribution = load_model(folder / "attribution.yaml", AttributionRules, expand_env=False)
     qualification = load_model(folder / "qualification.yaml", QualificationRules, expand_env=False)
-    digest = hashlib.sha256(_canonical(attribution, qualification, time_zone).encode()).hexdigest()
-    return Rulebook(attribution, qualification, time_zone, digest[:12])
+    fit = load_fit_of(folder, attribution)
+    content = _canonical(attribution, qualification, time_zone, fit)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return Rulebook(attribution, qualification, time_zone, digest[:12], fit)
 
 
 def _canonical(
-    attribution: AttributionRules, qualification: QualificationRules, time_zone: str
+    attribution: AttributionRules,
+    qualification: QualificationRules,
+    time_zone: str,
+    fit: ModelFit | None,
 ) -> str:
     # Labels are for people: renaming a rulebook does not change a number.
     return json.dumps(
@@ -217,6 +235,7 @@ def _canonical(
             "attribution": attribution.model_dump(mode="json", exclude={"label"}),
             "qualification": qualification.model_dump(mode="json", exclude={"label"}),
             "time_zone": time_zone,
+            "fit": fit.model_dump(mode="json") if fit else None,
         },
         sort_keys=True,
         separators=(",", ":"),

@@ -212,12 +212,10 @@ class QualificationRules(Strict):
 
 
 def _refuse_twice(setting: str, keys: Iterable[Hashable], what: str) -> None:
-    seen: dict[Hashable, int] = {}
+    seen: set[Hashable] = set()
     for index, key in enumerate(keys):
         if key in seen:
             raise SettingError(
-                f"its {what} are those of entry {seen[key] + 1}; keep one of the two",
-                setting,
-                index,
+                f"an entry above has the same {what}; keep one of the two", setting, index
             )
-        seen[key] = index
+        seen.add(key)

@@ -97,6 +97,10 @@ def _clopper_pearson(part: float, whole: float) -> tuple[float, float]:
     return low, high
 
 
+def _bound(value: float | None) -> Decimal | None:
+    return None if value is None else to_numeric(value)
+
+
 def to_numeric(value: float) -> Decimal:
     """Nine decimals, like every NUMERIC: the last digits of two releases of a library differ."""
     return Decimal(f"{value:.12g}").quantize(_STEP, ROUND_HALF_UP)

@@ -3,8 +3,8 @@
 The account's curves say what leads like these bring; a campaign's own record shifts that by as much
 as it can prove (gamma–Poisson shrinkage). With ``m`` the campaign's factor on the account's rate,
 ``m ~ Gamma(w, w)`` beforehand (mean 1, worth ``w`` customers). After ``k`` customers where the
-account's rate had promised ``x``: ``m ~ Gamma(w + k, w + x)``. What is still to come is Poisson with
-mean ``m·e``, where ``e`` is what the account's rate promises; averaged over ``m`` that is a
+account's rate had promised ``x``: ``m ~ Gamma(w + k, w + x)``. What is still to come is Poisson
+with mean ``m·e``, where ``e`` is what the account's rate promises; averaged over ``m`` that is a
 negative binomial, whose 5% and 95% quantiles are the interval.
 """
 

@@ -188,7 +188,7 @@ def all_scripts() -> dict[str, str]:
     records = [
         insert_values(table, f"{table.name}_rows")
         for table in catalog.values()
-        if table.layer == "ops"
+        if table.layer == "ops" or table.key == "marts.campaign_judgements"
     ]
     rules = [
         statement

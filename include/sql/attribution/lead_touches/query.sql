@@ -48,6 +48,7 @@ touches_before_the_lead as (
 
 lead_touches as (
 
+    -- One order for both windows: the touches are sorted once.
     select
         lead_key,
         person_key,
@@ -59,7 +60,11 @@ lead_touches as (
             -- Never by file order: two touches of one second would swap between two loads.
             order by touched_at, touch_id
         ) as touch_position,
-        count(*) over (partition by lead_key) as touch_count,
+        count(*) over (
+            partition by lead_key
+            order by touched_at, touch_id
+            rows between unbounded preceding and unbounded following
+        ) as touch_count,
         platform,
         account_id,
         campaign_id,

@@ -5,14 +5,14 @@ with
 maturity_curve as (
 
     select * from marts.maturity_curve
-    where as_of_date = date(@as_of, @reporting_time_zone)
+    where as_of_date = @as_of_date
 
 ),
 
 customer_curve as (
 
     select * from marts.customer_curve
-    where as_of_date = date(@as_of, @reporting_time_zone)
+    where as_of_date = @as_of_date
 
 ),
 
@@ -27,8 +27,8 @@ funnel_daily as (
 
     select * from marts.funnel_daily
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @judgement_days day)
-        and report_date < date(@as_of, @reporting_time_zone)
+        report_date >= date_sub(@as_of_date, interval @judgement_days day)
+        and report_date < @as_of_date
 
 ),
 
@@ -36,8 +36,8 @@ lead_credits as (
 
     select * from attribution.lead_credits
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @judgement_days day)
-        and report_date < date(@as_of, @reporting_time_zone)
+        report_date >= date_sub(@as_of_date, interval @judgement_days day)
+        and report_date < @as_of_date
 
 ),
 
@@ -45,8 +45,8 @@ lead_verdicts as (
 
     select * from qualification.lead_verdicts
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @judgement_days day)
-        and report_date < date(@as_of, @reporting_time_zone)
+        report_date >= date_sub(@as_of_date, interval @judgement_days day)
+        and report_date < @as_of_date
 
 ),
 
@@ -74,7 +74,10 @@ ripe_days as (
         days_with_age.spend_amount,
         if(
             days_with_age.age_days < 0, curve.qualified_maturity * 0, curve.qualified_maturity
-        ) as qualified_maturity
+        ) as qualified_maturity,
+        if(
+            days_with_age.age_days < 0, curve.opportunity_maturity * 0, curve.opportunity_maturity
+        ) as opportunity_maturity
     from days_with_age
     left join maturity_curve as curve
         on
@@ -94,7 +97,12 @@ spend_per_campaign as (
             countif(spend_amount is null or qualified_maturity is null) = 0,
             sum(spend_amount * qualified_maturity),
             null
-        ) as mature_spend
+        ) as mature_spend,
+        if(
+            countif(spend_amount is null or opportunity_maturity is null) = 0,
+            sum(spend_amount * opportunity_maturity),
+            null
+        ) as opportunity_mature_spend
     from ripe_days
     group by platform, account_id, campaign_id
 
@@ -214,14 +222,15 @@ every_campaign as (
 campaign_maturity as (
 
     select
-        date(@as_of, @reporting_time_zone) as as_of_date,
+        @as_of_date as as_of_date,
         every_campaign.platform,
         every_campaign.account_id,
         every_campaign.campaign_id,
-        date_sub(date(@as_of, @reporting_time_zone), interval @judgement_days day) as first_date,
-        date_sub(date(@as_of, @reporting_time_zone), interval 1 day) as last_date,
+        date_sub(@as_of_date, interval @judgement_days day) as first_date,
+        date_sub(@as_of_date, interval 1 day) as last_date,
         spend.spend_amount,
         spend.mature_spend,
+        spend.opportunity_mature_spend,
         coalesce(leads.real_leads, 0) as real_leads,
         leads.mature_leads,
         coalesce(leads.qualified_leads, 0) as qualified_leads,

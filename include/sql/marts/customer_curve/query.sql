@@ -7,7 +7,7 @@ known as (
     select known_until_date
     from marts.maturity_curve
     where
-        as_of_date = date(@as_of, @reporting_time_zone)
+        as_of_date = @as_of_date
         and channel = '(all)'
         and age_days = 0
 
@@ -17,16 +17,8 @@ qualified_leads as (
 
     select * from qualification.lead_verdicts
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @curve_days day)
+        report_date >= date_sub(@as_of_date, interval @curve_days day)
         and verdict = 'qualified'
-
-),
-
-leads as (
-
-    select * from identity.leads
-    where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @curve_days day)
 
 ),
 
@@ -34,20 +26,7 @@ lead_credits as (
 
     select * from attribution.lead_credits
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @curve_days day)
-
-),
-
-won_deals as (
-
-    select
-        person_nodes.person_key,
-        min(coalesce(deals.deal_closed_at, deals.deal_created_at)) as won_at
-    from staging.stg_crm__deals as deals
-    inner join identity.person_nodes as person_nodes
-        on person_nodes.node = concat('crm:', deals.crm, ':', deals.crm_record_id)
-    where deals.is_won
-    group by person_nodes.person_key
+        report_date >= date_sub(@as_of_date, interval @curve_days day)
 
 ),
 
@@ -61,7 +40,7 @@ settled_leads as (
             greatest(
                 date_diff(
                     date(
-                        coalesce(won_deals.won_at, qualified_leads.decided_at),
+                        coalesce(qualified_leads.customer_at, qualified_leads.decided_at),
                         @reporting_time_zone
                     ),
                     date(qualified_leads.decided_at, @reporting_time_zone),
@@ -72,8 +51,6 @@ settled_leads as (
             @close_after_days
         ) as won_age
     from qualified_leads
-    inner join leads using (lead_key)
-    left join won_deals on leads.person_key = won_deals.person_key
     cross join known
     where
         date_diff(
@@ -206,7 +183,7 @@ thousandths as (
 customer_curve as (
 
     select
-        date(@as_of, @reporting_time_zone) as as_of_date,
+        @as_of_date as as_of_date,
         channel,
         age_days,
         settled_qualified,

@@ -26,7 +26,7 @@ leads as (
 tag_events as (
 
     select * from staging.stg_web__tag_events
-    where occurred_at >= timestamp(@history_start) and client_id is not null
+    where report_date >= @history_start and client_id is not null
 
 ),
 
@@ -34,7 +34,7 @@ touches as (
 
     select * from staging.stg_web__touches
     where
-        occurred_at >= timestamp(@history_start)
+        report_date >= @history_start
         and client_id is not null
         and page_path is not null
 
@@ -48,11 +48,7 @@ visit_of_each_event as (
         tag_events.event_key,
         max(touches.occurred_at) as visited_at
     from tag_events
-    inner join touches
-        on
-            tag_events.client_id = touches.client_id
-            and date(tag_events.occurred_at, @reporting_time_zone)
-            = date(touches.occurred_at, @reporting_time_zone)
+    inner join touches using (report_date, client_id)
     where touches.occurred_at <= tag_events.occurred_at
     group by tag_events.event_key
 

@@ -85,7 +85,24 @@ leads_counted as (
         countif(is_customer) as customers,
         countif(is_customer and verdict = 'qualified') as qualified_customers,
         sum(pipeline_amount) as pipeline_amount,
-        sum(won_amount) as won_amount
+        sum(won_amount) as won_amount,
+        countif(temperature = 'hot') as hot_leads,
+        countif(temperature = 'warm') as warm_leads,
+        countif(temperature = 'cold') as cold_leads,
+        countif(lead_type = 'mql') as mql_leads,
+        countif(lead_type = 'sql') as sql_leads,
+        countif(lead_type = 'pql') as pql_leads,
+        countif(lead_type = 'service_qualified') as service_qualified_leads,
+        countif(first_contact_minutes is not null) as contacted_leads,
+        countif(is_contacted_within_an_hour) as contacted_within_an_hour,
+        sum(coalesce(first_contact_minutes, 0)) as first_contact_minutes,
+        sum(coalesce(contact_attempts, 0)) as contact_attempts,
+        sum(if(verdict = 'disqualified', coalesce(contact_attempts, 0), 0)) as wasted_contacts,
+        sum(coalesce(qualify_minutes, 0)) as qualify_minutes,
+        countif(close_minutes is not null) as timed_customers,
+        sum(coalesce(close_minutes, 0)) as close_minutes,
+        countif(is_customer and verdict != 'qualified') as rulebook_misses,
+        countif(is_stage_unknown) as unknown_stage_leads
     from leads_with_line
     group by report_date, conversion_goal, segment, landing_page, form_id
 
@@ -130,7 +147,24 @@ both_counted as (
         0 as customers,
         0 as qualified_customers,
         numeric '0' as pipeline_amount,
-        numeric '0' as won_amount
+        numeric '0' as won_amount,
+        0 as hot_leads,
+        0 as warm_leads,
+        0 as cold_leads,
+        0 as mql_leads,
+        0 as sql_leads,
+        0 as pql_leads,
+        0 as service_qualified_leads,
+        0 as contacted_leads,
+        0 as contacted_within_an_hour,
+        0 as first_contact_minutes,
+        0 as contact_attempts,
+        0 as wasted_contacts,
+        0 as qualify_minutes,
+        0 as timed_customers,
+        0 as close_minutes,
+        0 as rulebook_misses,
+        0 as unknown_stage_leads
     from events_counted
 
     union all
@@ -172,7 +206,24 @@ both_counted as (
         customers,
         qualified_customers,
         pipeline_amount,
-        won_amount
+        won_amount,
+        hot_leads,
+        warm_leads,
+        cold_leads,
+        mql_leads,
+        sql_leads,
+        pql_leads,
+        service_qualified_leads,
+        contacted_leads,
+        contacted_within_an_hour,
+        first_contact_minutes,
+        contact_attempts,
+        wasted_contacts,
+        qualify_minutes,
+        timed_customers,
+        close_minutes,
+        rulebook_misses,
+        unknown_stage_leads
     from leads_counted
 
 ),
@@ -241,7 +292,24 @@ sums as (
         sum(customers) as customers,
         sum(qualified_customers) as qualified_customers,
         sum(pipeline_amount) as pipeline_amount,
-        sum(won_amount) as won_amount
+        sum(won_amount) as won_amount,
+        sum(hot_leads) as hot_leads,
+        sum(warm_leads) as warm_leads,
+        sum(cold_leads) as cold_leads,
+        sum(mql_leads) as mql_leads,
+        sum(sql_leads) as sql_leads,
+        sum(pql_leads) as pql_leads,
+        sum(service_qualified_leads) as service_qualified_leads,
+        sum(contacted_leads) as contacted_leads,
+        sum(contacted_within_an_hour) as contacted_within_an_hour,
+        sum(first_contact_minutes) as first_contact_minutes,
+        sum(contact_attempts) as contact_attempts,
+        sum(wasted_contacts) as wasted_contacts,
+        sum(qualify_minutes) as qualify_minutes,
+        sum(timed_customers) as timed_customers,
+        sum(close_minutes) as close_minutes,
+        sum(rulebook_misses) as rulebook_misses,
+        sum(unknown_stage_leads) as unknown_stage_leads
     from by_each_dimension
     group by report_date, dimension, dimension_value, conversion_goal
 
@@ -288,6 +356,23 @@ funnel_by_dimension as (
         if(goals.makes_lead, sums.qualified_customers, null) as qualified_customers,
         if(goals.makes_lead, sums.pipeline_amount, null) as pipeline_amount,
         if(goals.makes_lead, sums.won_amount, null) as won_amount,
+        if(goals.makes_lead, sums.hot_leads, null) as hot_leads,
+        if(goals.makes_lead, sums.warm_leads, null) as warm_leads,
+        if(goals.makes_lead, sums.cold_leads, null) as cold_leads,
+        if(goals.makes_lead, sums.mql_leads, null) as mql_leads,
+        if(goals.makes_lead, sums.sql_leads, null) as sql_leads,
+        if(goals.makes_lead, sums.pql_leads, null) as pql_leads,
+        if(goals.makes_lead, sums.service_qualified_leads, null) as service_qualified_leads,
+        if(goals.makes_lead, sums.contacted_leads, null) as contacted_leads,
+        if(goals.makes_lead, sums.contacted_within_an_hour, null) as contacted_within_an_hour,
+        if(goals.makes_lead, sums.first_contact_minutes, null) as first_contact_minutes,
+        if(goals.makes_lead, sums.contact_attempts, null) as contact_attempts,
+        if(goals.makes_lead, sums.wasted_contacts, null) as wasted_contacts,
+        if(goals.makes_lead, sums.qualify_minutes, null) as qualify_minutes,
+        if(goals.makes_lead, sums.timed_customers, null) as timed_customers,
+        if(goals.makes_lead, sums.close_minutes, null) as close_minutes,
+        if(goals.makes_lead, sums.rulebook_misses, null) as rulebook_misses,
+        if(goals.makes_lead, sums.unknown_stage_leads, null) as unknown_stage_leads,
         @rules_version as rules_version,
         @as_of as as_of
     from sums

@@ -44,7 +44,7 @@ touches as (
         touch_id,
         page_path
     from staging.stg_web__touches
-    where occurred_at >= timestamp(@history_start)
+    where report_date >= @history_start
 
 ),
 
@@ -86,9 +86,18 @@ lead_detail as (
         lead_verdicts.crm_stage,
         lead_verdicts.temperature,
         lead_verdicts.is_final,
+        lead_verdicts.lead_type,
+        lead_verdicts.is_stage_unknown,
         lead_verdicts.first_contact_at,
+        lead_verdicts.first_contact_minutes,
+        lead_verdicts.is_contacted_within_an_hour,
+        lead_verdicts.contact_attempts,
+        lead_verdicts.qualify_minutes,
         lead_verdicts.is_opportunity,
         lead_verdicts.is_customer,
+        lead_verdicts.opportunity_at,
+        lead_verdicts.customer_at,
+        lead_verdicts.close_minutes,
         lead_verdicts.pipeline_amount,
         lead_verdicts.won_amount,
         @rules_version as rules_version

@@ -23,34 +23,9 @@ lead_credits as (
 
 ),
 
-deals_of_leads as (
-
-    select
-        leads.lead_key,
-        -- A deal that the CRM does not date counts on the lead's own day.
-        coalesce(deals.deal_created_at, deals.deal_closed_at, leads.lead_at) as opened_at,
-        if(deals.is_won, coalesce(deals.deal_closed_at, deals.deal_created_at, leads.lead_at), null)
-            as won_at
-    from staging.stg_crm__deals as deals
-    inner join identity.person_nodes as person_nodes
-        on person_nodes.node = concat('crm:', deals.crm, ':', deals.crm_record_id)
-    inner join leads using (person_key)
-
-),
-
-first_deals as (
-
-    select
-        lead_key,
-        min(opened_at) as first_opened_at,
-        min(won_at) as first_won_at
-    from deals_of_leads
-    group by lead_key
-
-),
-
 milestones_of_leads as (
 
+    -- A deal that the CRM does not date counts on the lead's own day.
     select
         lead_key,
         'qualified' as milestone,
@@ -62,22 +37,24 @@ milestones_of_leads as (
     union all
 
     select
-        lead_key,
+        verdicts.lead_key,
         'opportunity' as milestone,
-        first_opened_at as happened_at,
+        coalesce(verdicts.opportunity_at, leads.lead_at) as happened_at,
         numeric '0' as amount
-    from first_deals
+    from lead_verdicts as verdicts
+    inner join leads using (lead_key)
+    where verdicts.is_opportunity
 
     union all
 
     select
-        first_deals.lead_key,
+        verdicts.lead_key,
         'customer' as milestone,
-        first_deals.first_won_at as happened_at,
-        lead_verdicts.won_amount as amount
-    from first_deals
-    inner join lead_verdicts using (lead_key)
-    where first_deals.first_won_at is not null
+        coalesce(verdicts.customer_at, leads.lead_at) as happened_at,
+        verdicts.won_amount as amount
+    from lead_verdicts as verdicts
+    inner join leads using (lead_key)
+    where verdicts.is_customer
 
 ),
 

@@ -18,7 +18,7 @@ lead_verdicts as (
 
     select * from qualification.lead_verdicts
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @curve_days day)
+        report_date >= date_sub(@as_of_date, interval @curve_days day)
 
 ),
 
@@ -26,7 +26,7 @@ lead_credits as (
 
     select * from attribution.lead_credits
     where
-        report_date >= date_sub(date(@as_of, @reporting_time_zone), interval @curve_days day)
+        report_date >= date_sub(@as_of_date, interval @curve_days day)
 
 ),
 
@@ -35,6 +35,21 @@ final_leads as (
     select
         lead_verdicts.lead_key,
         lead_verdicts.verdict = 'qualified' as is_qualified,
+        lead_verdicts.verdict = 'qualified' and lead_verdicts.is_opportunity as is_opportunity,
+        least(
+            greatest(
+                date_diff(
+                    date(
+                        coalesce(lead_verdicts.opportunity_at, lead_verdicts.decided_at),
+                        @reporting_time_zone
+                    ),
+                    lead_verdicts.report_date,
+                    day
+                ),
+                0
+            ),
+            @final_after_days
+        ) as opportunity_age,
         -- A change after final_after_days restates a lead that counted as final by then.
         least(
             greatest(
@@ -61,12 +76,27 @@ credits_by_age as (
 
     select
         lead_credits.platform as channel,
-        final_leads.settled_age,
+        final_leads.settled_age as age_days,
         sum(lead_credits.credit) as leads,
-        sum(if(final_leads.is_qualified, lead_credits.credit, 0)) as qualified
+        sum(if(final_leads.is_qualified, lead_credits.credit, 0)) as qualified,
+        numeric '0' as opportunities
     from lead_credits
     inner join final_leads using (lead_key)
     group by channel, final_leads.settled_age
+
+    union all
+
+    -- A deal is opened at an age of its own.
+    select
+        lead_credits.platform as channel,
+        final_leads.opportunity_age as age_days,
+        numeric '0' as leads,
+        numeric '0' as qualified,
+        sum(lead_credits.credit) as opportunities
+    from lead_credits
+    inner join final_leads using (lead_key)
+    where final_leads.is_opportunity
+    group by channel, final_leads.opportunity_age
 
 ),
 
@@ -74,20 +104,23 @@ channels_and_all as (
 
     select
         channel,
-        settled_age,
-        leads,
-        qualified
+        age_days,
+        sum(leads) as leads,
+        sum(qualified) as qualified,
+        sum(opportunities) as opportunities
     from credits_by_age
+    group by channel, age_days
 
     union all
 
     select
         '(all)' as channel,
-        settled_age,
+        age_days,
         sum(leads) as leads,
-        sum(qualified) as qualified
+        sum(qualified) as qualified,
+        sum(opportunities) as opportunities
     from credits_by_age
-    group by settled_age
+    group by age_days
 
 ),
 
@@ -124,12 +157,14 @@ running_counts as (
         coalesce(sum(counted.leads) over whole_channel, 0) as final_leads,
         coalesce(sum(counted.leads) over up_to_age, 0) as settled_leads,
         coalesce(sum(counted.qualified) over whole_channel, 0) as final_qualified,
-        coalesce(sum(counted.qualified) over up_to_age, 0) as settled_qualified
+        coalesce(sum(counted.qualified) over up_to_age, 0) as settled_qualified,
+        coalesce(sum(counted.opportunities) over whole_channel, 0) as final_opportunities,
+        coalesce(sum(counted.opportunities) over up_to_age, 0) as settled_opportunities
     from every_age
     left join channels_and_all as counted
         on
             every_age.channel = counted.channel
-            and every_age.age_days = counted.settled_age
+            and every_age.age_days = counted.age_days
     window
         whole_channel as (partition by every_age.channel),
         up_to_age as (
@@ -149,6 +184,12 @@ counts_to_use as (
         own.settled_leads,
         own.final_qualified,
         own.settled_qualified,
+        own.final_opportunities,
+        own.settled_opportunities,
+        own.final_opportunities >= @curve_from_qualified as is_own_opportunities,
+        together.final_opportunities >= @curve_from_qualified as is_known_opportunities,
+        together.final_opportunities as all_opportunities,
+        together.settled_opportunities as all_settled_opportunities,
         own.final_leads >= @curve_from_leads as is_own,
         own.final_qualified >= @curve_from_qualified as is_own_qualified,
         together.final_leads >= @curve_from_leads as is_known,
@@ -179,7 +220,16 @@ thousandths as (
         cast(
             round(if(is_own_qualified, settled_qualified, all_settled_qualified), 3) * 1000
             as int64
-        ) as settled_qualified_thousandths
+        ) as settled_qualified_thousandths,
+        cast(
+            round(if(is_own_opportunities, final_opportunities, all_opportunities), 3) * 1000
+            as int64
+        ) as opportunities,
+        cast(
+            round(if(is_own_opportunities, settled_opportunities, all_settled_opportunities), 3)
+            * 1000
+            as int64
+        ) as settled_opportunities_thousandths
     from counts_to_use
 
 ),
@@ -187,7 +237,7 @@ thousandths as (
 maturity_curve as (
 
     select
-        date(@as_of, @reporting_time_zone) as as_of_date,
+        @as_of_date as as_of_date,
         thousandths.channel,
         thousandths.age_days,
         known.known_until_date,
@@ -195,6 +245,8 @@ maturity_curve as (
         thousandths.settled_leads,
         thousandths.final_qualified,
         thousandths.settled_qualified,
+        thousandths.final_opportunities,
+        thousandths.settled_opportunities,
         if(
             thousandths.is_known,
             cast(
@@ -214,6 +266,18 @@ maturity_curve as (
             ) * numeric '0.000001',
             null
         ) as qualified_maturity,
+        if(
+            thousandths.is_known_opportunities,
+            cast(
+                div(
+                    2000000 * thousandths.settled_opportunities_thousandths
+                    + thousandths.opportunities,
+                    2 * thousandths.opportunities
+                )
+                as numeric
+            ) * numeric '0.000001',
+            null
+        ) as opportunity_maturity,
         if(
             thousandths.is_known,
             cast(

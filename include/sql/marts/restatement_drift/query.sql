@@ -22,6 +22,15 @@ pixel_claims as (
 
 ),
 
+claims_of_one_basis as (
+
+    select claims.*
+    from pixel_claims as claims
+    inner join staging.stg_ads__claim_bases
+        using (load_id, platform, account_id, conversion_action, claim_basis)
+
+),
+
 exhaustive_loads as (
 
     select
@@ -49,7 +58,6 @@ told as (
         account_id,
         campaign_id,
         '(none)' as conversion_action,
-        '(none)' as claim_basis,
         platform_date,
         loaded_at,
         load_id,
@@ -66,19 +74,17 @@ told as (
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date,
         loaded_at,
         load_id,
         row_hash,
         max(pixel_conversions) as amount
-    from pixel_claims
+    from claims_of_one_basis
     group by
         platform,
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date,
         loaded_at,
         load_id,
@@ -94,7 +100,6 @@ told_per_load as (
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date,
         loaded_at,
         load_id,
@@ -106,7 +111,6 @@ told_per_load as (
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date,
         loaded_at,
         load_id
@@ -121,7 +125,6 @@ first_told as (
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date,
         min(loaded_at) as first_loaded_at
     from told_per_load
@@ -131,7 +134,6 @@ first_told as (
         account_id,
         campaign_id,
         conversion_action,
-        claim_basis,
         platform_date
 
 ),
@@ -145,7 +147,6 @@ taken_back as (
         first_told.account_id,
         first_told.campaign_id,
         first_told.conversion_action,
-        first_told.claim_basis,
         first_told.platform_date,
         exhaustive_loads.loaded_at,
         exhaustive_loads.load_id,
@@ -159,7 +160,6 @@ taken_back as (
             account_id,
             campaign_id,
             conversion_action,
-            claim_basis,
             platform_date,
             load_id
         )
@@ -192,7 +192,6 @@ changes as (
                     account_id,
                     campaign_id,
                     conversion_action,
-                    claim_basis,
                     platform_date
                 order by loaded_at, load_id
             ),
@@ -229,7 +228,6 @@ changes_with_goal as (
             '(none)',
             coalesce(of_account.conversion_goal, of_platform.conversion_goal, 'unmapped')
         ) as conversion_goal,
-        changes.claim_basis,
         changes.lag_days,
         changes.change
     from changes
@@ -254,7 +252,6 @@ changes_per_day as (
         measure,
         conversion_action,
         conversion_goal,
-        claim_basis,
         lag_days,
         sum(change) as change
     from changes_with_goal
@@ -265,7 +262,6 @@ changes_per_day as (
         measure,
         conversion_action,
         conversion_goal,
-        claim_basis,
         lag_days
 
 ),
@@ -279,7 +275,6 @@ restatement_drift as (
         measure,
         conversion_action,
         conversion_goal,
-        claim_basis,
         lag_days,
         change,
         sum(change) over up_to_this_lag as figure,
@@ -290,7 +285,7 @@ restatement_drift as (
     window
         whole_day as (
             partition by
-                report_date, platform, account_id, measure, conversion_action, claim_basis
+                report_date, platform, account_id, measure, conversion_action
         ),
         up_to_this_lag as (
             whole_day

@@ -42,11 +42,16 @@ newest_word_per_history as (
 
 histories as (
 
+    -- Of merged records the surviving one tells whether all are deleted.
     select
         lead_key,
         crm,
         history_record_id,
-        logical_and(is_deleted) as is_deleted
+        if(
+            countif(not is_merged_away) > 0,
+            countif(is_deleted and not is_merged_away) = countif(not is_merged_away),
+            logical_and(is_deleted)
+        ) as is_deleted
     from lead_records
     group by lead_key, crm, history_record_id
 
@@ -65,7 +70,8 @@ known_doubles as (
             case
                 when newest.reason = 'marked_duplicate' then false
                 when newest.verdict in ('qualified', 'disqualified') then true
-                else not histories.is_deleted
+                when histories.is_deleted then false
+                else true
             end
         ) over (partition by histories.lead_key) as others
     from histories
@@ -85,6 +91,7 @@ words as (
         changes.changed_at,
         changes.stage,
         changes.stage_reason,
+        if(changes.verdict = 'pending', 0, 1) as place_in_moment,
         if(
             changes.reason = 'marked_duplicate' and doubles.is_marked and doubles.others > 0,
             'pending',
@@ -107,11 +114,11 @@ words_until_the_next as (
         *,
         lead(changed_at) over (
             partition by lead_key, crm, history_record_id
-            order by changed_at, if(verdict = 'pending', 0, 1), stage, crm_record_id
+            order by changed_at, place_in_moment, stage, crm_record_id
         ) as until_at,
         lag(verdict) over (
             partition by lead_key, crm, history_record_id
-            order by changed_at, if(verdict = 'pending', 0, 1), stage, crm_record_id
+            order by changed_at, place_in_moment, stage, crm_record_id
         ) as verdict_before
     from words
 

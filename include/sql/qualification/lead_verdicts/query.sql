@@ -189,11 +189,8 @@ deals_of_leads as (
         deals.is_closed,
         deals.deal_created_at,
         deals.deal_closed_at,
-        if(
-            coalesce(deals.currency_code, @reporting_currency) = @reporting_currency,
-            coalesce(deals.deal_amount, 0),
-            null
-        ) as reporting_amount
+        deals.reporting_amount,
+        deals.is_rate_missing
     from lead_records
     inner join staging.stg_crm__deals as deals using (crm, crm_record_id)
 
@@ -208,7 +205,7 @@ outcome as (
         min(if(is_won, coalesce(deal_closed_at, deal_created_at), null)) as customer_at,
         sum(if(is_won or not is_closed, coalesce(reporting_amount, 0), 0)) as pipeline_amount,
         sum(if(is_won, coalesce(reporting_amount, 0), 0)) as won_amount,
-        countif(reporting_amount is null) as foreign_deals
+        countif(is_rate_missing) as deals_without_rate
     from deals_of_leads
     group by lead_key
 
@@ -360,7 +357,7 @@ lead_verdicts as (
         greatest(timestamp_diff(outcome.customer_at, leads.lead_at, minute), 0) as close_minutes,
         coalesce(outcome.pipeline_amount, 0) as pipeline_amount,
         coalesce(outcome.won_amount, 0) as won_amount,
-        coalesce(outcome.foreign_deals, 0) as foreign_deals,
+        coalesce(outcome.deals_without_rate, 0) as deals_without_rate,
         @rules_version as rules_version
     from leads
     inner join verdicts using (lead_key)

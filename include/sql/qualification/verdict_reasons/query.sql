@@ -345,7 +345,7 @@ reasons_with_texts as (
             stage, if(stage_reason is null, '', concat(' (', stage_reason, ')'))
         ) as stage_text,
         format_date('%Y-%m-%d', date(changed_at, @reporting_time_zone)) as day_text,
-        replace(coalesce(reason, verdict), '_', ' ') as verdict_text
+        replace(replace(coalesce(reason, verdict), 'marked_', ''), '_', ' ') as verdict_text
     from reasons_in_order
 
 ),

@@ -46,7 +46,24 @@ by_dimension as (
         sum(customers) as customers,
         sum(qualified_customers) as qualified_customers,
         sum(pipeline_amount) as pipeline_amount,
-        sum(won_amount) as won_amount
+        sum(won_amount) as won_amount,
+        sum(hot_leads) as hot_leads,
+        sum(warm_leads) as warm_leads,
+        sum(cold_leads) as cold_leads,
+        sum(mql_leads) as mql_leads,
+        sum(sql_leads) as sql_leads,
+        sum(pql_leads) as pql_leads,
+        sum(service_qualified_leads) as service_qualified_leads,
+        sum(contacted_leads) as contacted_leads,
+        sum(contacted_within_an_hour) as contacted_within_an_hour,
+        sum(first_contact_minutes) as first_contact_minutes,
+        sum(contact_attempts) as contact_attempts,
+        sum(wasted_contacts) as wasted_contacts,
+        sum(qualify_minutes) as qualify_minutes,
+        sum(timed_customers) as timed_customers,
+        sum(close_minutes) as close_minutes,
+        sum(rulebook_misses) as rulebook_misses,
+        sum(unknown_stage_leads) as unknown_stage_leads
     from funnel_by_dimension
     where dimension = @by
     group by dimension_value

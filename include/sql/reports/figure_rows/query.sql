@@ -243,6 +243,14 @@ credits_with_lead as (
         leads.is_customer,
         leads.pipeline_amount,
         leads.won_amount,
+        leads.temperature,
+        leads.lead_type,
+        leads.is_stage_unknown,
+        leads.is_contacted_within_an_hour,
+        leads.first_contact_minutes,
+        leads.contact_attempts,
+        leads.qualify_minutes,
+        leads.close_minutes,
         coalesce(leads.reason, leads.verdict) as line,
         leads.platform = credits.platform
         and leads.account_id = credits.account_id
@@ -291,6 +299,23 @@ credit_rows as (
                 then
                     cast(won_amount * credit_up_to_here as numeric)
                     - cast(won_amount * (credit_up_to_here - credit) as numeric)
+            when concat(temperature, '_leads') then credit
+            when concat(lead_type, '_leads') then credit
+            when 'contacted_leads' then if(first_contact_minutes is not null, credit, null)
+            when 'contacted_within_an_hour' then if(is_contacted_within_an_hour, credit, null)
+            when 'first_contact_minutes' then cast(first_contact_minutes as numeric) * credit
+            when 'contact_attempts' then cast(contact_attempts as numeric) * credit
+            when 'wasted_contacts'
+                then
+                    if(
+                        verdict = 'disqualified', cast(contact_attempts as numeric) * credit, null
+                    )
+            when 'qualify_minutes' then cast(qualify_minutes as numeric) * credit
+            when 'timed_customers' then if(close_minutes is not null, credit, null)
+            when 'close_minutes' then cast(close_minutes as numeric) * credit
+            when 'rulebook_misses'
+                then if(is_customer and verdict != 'qualified', credit, null)
+            when 'unknown_stage_leads' then if(is_stage_unknown, credit, null)
             when line then credit
         end as amount
     from credits_with_lead

@@ -53,6 +53,9 @@ headline as (
         ) as spend_amount,
         sum(funnel_daily.impressions) as impressions,
         sum(funnel_daily.clicks) as clicks,
+        sum(funnel_daily.visits) as visits,
+        sum(funnel_daily.measured_visits) as measured_visits,
+        sum(funnel_daily.bounces) as bounces,
 
         sum(funnel_daily.pixel_conversions) as pixel_conversions,
         sum(funnel_daily.observed_without_claim) as observed_without_claim,
@@ -96,6 +99,23 @@ headline as (
         sum(funnel_daily.qualified_customers) as qualified_customers,
         sum(funnel_daily.pipeline_amount) as pipeline_amount,
         sum(funnel_daily.won_amount) as won_amount,
+        sum(funnel_daily.hot_leads) as hot_leads,
+        sum(funnel_daily.warm_leads) as warm_leads,
+        sum(funnel_daily.cold_leads) as cold_leads,
+        sum(funnel_daily.mql_leads) as mql_leads,
+        sum(funnel_daily.sql_leads) as sql_leads,
+        sum(funnel_daily.pql_leads) as pql_leads,
+        sum(funnel_daily.service_qualified_leads) as service_qualified_leads,
+        sum(funnel_daily.contacted_leads) as contacted_leads,
+        sum(funnel_daily.contacted_within_an_hour) as contacted_within_an_hour,
+        sum(funnel_daily.first_contact_minutes) as first_contact_minutes,
+        sum(funnel_daily.contact_attempts) as contact_attempts,
+        sum(funnel_daily.wasted_contacts) as wasted_contacts,
+        sum(funnel_daily.qualify_minutes) as qualify_minutes,
+        sum(funnel_daily.timed_customers) as timed_customers,
+        sum(funnel_daily.close_minutes) as close_minutes,
+        sum(funnel_daily.rulebook_misses) as rulebook_misses,
+        sum(funnel_daily.unknown_stage_leads) as unknown_stage_leads,
 
         -- A claim that was never reported is not a claim of zero: such rows leave the pixel ratios.
         if(
@@ -107,7 +127,11 @@ headline as (
         ) as spend_reported,
         sum(
             if(funnel_daily.claim_state = 'reported', funnel_daily.real_leads, 0)
-        ) as real_leads_reported
+        ) as real_leads_reported,
+        -- Clicks are told by ad platforms alone: only their submissions may be divided by them.
+        sum(
+            if(funnel_daily.claim_state != 'not_applicable', funnel_daily.observed_tag_events, 0)
+        ) as observed_on_ad_platforms
     from funnel_daily
     left join newest_name_per_campaign
         on

@@ -57,6 +57,13 @@ deals as (
 
 ),
 
+verdict_reasons as (
+
+    select * from qualification.verdict_reasons
+    where report_date >= @history_start and lead_key = @lead_key
+
+),
+
 happenings as (
 
     select
@@ -143,18 +150,19 @@ happenings as (
     union all
 
     select
-        coalesce(decided_at, @as_of) as happened_at,
+        coalesce(leads.decided_at, @as_of) as happened_at,
         'verdict' as kind,
-        lead_key as row_key,
-        coalesce(reason, verdict) as what,
-        concat('decided by ', decided_by) as detail,
+        cast(reasons.reason_order as string) as row_key,
+        if(reasons.is_primary, coalesce(leads.reason, leads.verdict), 'besides') as what,
+        reasons.says as detail,
         cast(null as string) as platform,
         cast(null as string) as account_id,
         cast(null as string) as campaign_id,
         cast(null as numeric) as credit,
         cast(null as numeric) as amount,
         cast(null as string) as currency_code
-    from lead_detail
+    from verdict_reasons as reasons
+    inner join lead_detail as leads using (lead_key)
 
     union all
 

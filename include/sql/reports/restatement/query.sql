@@ -15,33 +15,17 @@ restatement_drift as (
 
 ),
 
-counted_bases as (
+days as (
 
-    -- An action that is told under both days is counted under the conversion's.
     select
         platform,
         account_id,
         measure,
-        conversion_action,
-        max(claim_basis) as claim_basis
+        report_date,
+        lag_days,
+        sum(change) as change
     from restatement_drift
-    group by platform, account_id, measure, conversion_action
-
-),
-
-days as (
-
-    select
-        drift.platform,
-        drift.account_id,
-        drift.measure,
-        drift.report_date,
-        drift.lag_days,
-        sum(drift.change) as change
-    from restatement_drift as drift
-    inner join counted_bases
-        using (platform, account_id, measure, conversion_action, claim_basis)
-    group by drift.platform, drift.account_id, drift.measure, drift.report_date, drift.lag_days
+    group by platform, account_id, measure, report_date, lag_days
 
 ),
 

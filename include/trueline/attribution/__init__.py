@@ -1,0 +1,1 @@
+"""What attribution learns from past leads: removal effects and Shapley values, exactly."""
