@@ -66,12 +66,33 @@ _TWO_TAKER = {
 _GOAL = {"conversion_goal": "lead", "goal_kind": "macro"}
 
 # The same submissions and leads, cut three ways.
-_LINES = (
-    "bot internal_or_test duplicate_submission same_person existing_lead awaiting_crm "
-    "no_crm_record made_lead unobserved_leads recovered_leads real_leads spam marked_duplicate "
-    "deleted_in_crm unreachable not_fit no_budget no_authority no_need no_timing no_intent "
-    "undecided other_reason pending qualified_leads"
-).split()
+_LINES = [
+    "bot",
+    "internal_or_test",
+    "duplicate_submission",
+    "same_person",
+    "existing_lead",
+    "awaiting_crm",
+    "no_crm_record",
+    "made_lead",
+    "unobserved_leads",
+    "recovered_leads",
+    "real_leads",
+    "spam",
+    "marked_duplicate",
+    "deleted_in_crm",
+    "unreachable",
+    "not_fit",
+    "no_budget",
+    "no_authority",
+    "no_need",
+    "no_timing",
+    "no_intent",
+    "undecided",
+    "other_reason",
+    "pending",
+    "qualified_leads",
+]
 _CUT = dict.fromkeys(_LINES, 0) | {
     "report_date": date(2026, 11, 18),
     **_GOAL,

@@ -110,26 +110,54 @@ def _div_stays_together(node: exp.Expr) -> exp.Expr:
 
 def _trim_takes_all_white_space(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Trim) and not node.expression:
-        node.set("expression", exp.Literal.string(_WHITE_SPACE))
+        if node.args.get("position"):
+            node.set("expression", exp.Literal.string(_WHITE_SPACE))
+            return node
+        trimmed = exp.Trim(this=node.this.copy(), expression=exp.Literal.string(_WHITE_SPACE))
+        # DuckDB makes a set of these characters for every row; nearly all texts begin and end with
+        # something visible, which leaves nothing to take.
+        return exp.Case(
+            ifs=[exp.If(this=_begins_and_ends_visibly(node.this), true=node.this.copy())],
+            default=trimmed,
+        )
     return node
+
+
+def _begins_and_ends_visibly(text: exp.Expr) -> exp.Expr:
+    sides = [
+        exp.Between(
+            this=_function(side, text.copy(), exp.Literal.number(1)),
+            low=exp.Literal.string("!"),
+            high=exp.Literal.string("~"),
+        )
+        for side in ("left", "right")
+    ]
+    return exp.and_(*sides)
 
 
 def _lower_knows_two_letters(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Lower):
-        text = _function(
-            "replace", node.this, exp.Literal.string("İ"), exp.Literal.string("i\u0307")
+    if not isinstance(node, exp.Lower):
+        return node
+    text = _function(
+        "replace", node.this.copy(), exp.Literal.string("İ"), exp.Literal.string("i\u0307")
+    )
+    careful = exp.Lower(
+        this=_function(
+            "regexp_replace",
+            text,
+            exp.Literal.string(_SIGMA_AT_THE_END),
+            exp.Literal.string(r"\1ς\2"),
+            exp.Literal.string("g"),
         )
-        node.set(
-            "this",
-            _function(
-                "regexp_replace",
-                text,
-                exp.Literal.string(_SIGMA_AT_THE_END),
-                exp.Literal.string(r"\1ς\2"),
-                exp.Literal.string("g"),
-            ),
-        )
-    return node
+    )
+    # A text of single bytes has neither letter, and the expression takes eight times as long.
+    single_bytes = exp.EQ(
+        this=_function("strlen", node.this.copy()), expression=_function("length", node.this.copy())
+    )
+    return exp.Case(
+        ifs=[exp.If(this=single_bytes, true=exp.Lower(this=node.this.copy()))],
+        default=careful,
+    )
 
 
 def _upper_may_be_longer(node: exp.Expr) -> exp.Expr:
