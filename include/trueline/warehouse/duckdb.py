@@ -389,8 +389,8 @@ def _connect(path: Path, settings: DuckDBSettings) -> duckdb.DuckDBPyConnection:
     _configured(connection)
     connection.execute(f"set memory_limit = '{settings.memory_limit}'")
     # A build reads rows that its own transaction has just written; DuckDB guesses their number
-    # wrongly and once chose an order of joins that took minutes, and often the wider side to keep in
-    # memory. Order and sides as written are sane: the smaller table stands on the right.
+    # wrongly and once chose an order of joins that took minutes, and often the wider side to keep
+    # in memory. Order and sides as written are sane: the smaller table stands on the right.
     connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
     spill = path.parent / "spill"
     connection.execute(f"set temp_directory = '{_quoted(spill)}'")
