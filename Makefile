@@ -51,8 +51,9 @@ lint: $(STAMP) ## style, types, words, and every SQL statement by the real Googl
 bench: $(STAMP) ## how long things take, printed
 	@$(BIN)/python -m tests.bench
 
-bench-full: $(STAMP) ## files at full size: 28 days of ad rows, a million leads, five million events
+bench-full: $(STAMP) ## at full size: files of five million events, a year of ten million submissions
 	@$(BIN)/python -m tests.bench.files full
+	@$(BIN)/python -m tests.bench.scale
 
 clean: ## remove what make made; .venv stays (make distclean removes it too)
 	@rm -rf .demo .demo-bigquery .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
@@ -63,6 +64,7 @@ distclean: clean
 
 docs: $(STAMP) ## make the generated reference pages anew
 	@$(BIN)/python -m trueline.model.reference > docs/reference/tables.md
+	@$(BIN)/python -m trueline.report.measures > docs/reference/measures.md
 	@$(BIN)/python -m tests.googlesql.two_engines
 
 lock: ## write requirements.lock anew (needs uv)

@@ -71,9 +71,10 @@ def complicate_people(seed: int, persons: Sequence[Person]) -> None:
 
 
 def _use_clients(person: Person, clients: dict[str, str]) -> None:
-    for item in (*person.touches, *person.submissions):
-        item.client_id = clients.get(item.client_id, item.client_id)
+    for touch in person.touches:
+        touch.client_id = clients.get(touch.client_id, touch.client_id)
     for item in person.submissions:
+        item.client_id = clients.get(item.client_id, item.client_id)
         item.touch.client_id = item.client_id
     person.clients = tuple(dict.fromkeys(clients.get(own, own) for own in person.clients))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from tests.bench import cost, files
+from tests.bench import cost, files, scale, truth
 from tests.end_to_end.conftest import IDENTITY_KEY, PREFIXES, Company, profile_in, served
 
 RUNS = 5
@@ -32,6 +32,8 @@ def main() -> None:
         _build(company)
         cost.bench(company.profile)
     files.bench(_print)
+    truth.bench()
+    scale.bench(_print)
     _dag_import()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     _print("peak memory of this process (world and pipeline)", f"{peak:,.0f} MB")

@@ -1,7 +1,7 @@
 """The measured steps of ``tests.bench.scale``, each in a process of its own.
 
-``python -m tests.bench.scale_steps <step> <folder> ...`` prints its figures as JSON in the last line:
-a process of its own has a peak of memory of its own.
+``python -m tests.bench.scale_steps <step> <folder> ...`` prints its figures as JSON in the last
+line: a process of its own has a peak of memory of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from tests.bench.files import peak_mb
 from tests.bench.scale_world import Size, fill, morning_after
 from trueline.model.catalog import Table, build_order, load_catalog
-from trueline.pipeline import build
+from trueline.pipeline.build import Mode, build
 from trueline.settings.profile import Profile, load_profile
 
 # Not of the rebuild that the floor stands for: staging comes before it, ops are records.
@@ -83,8 +83,8 @@ def filled(profile: Profile, days: str, events: str, touches: str, leads: str, l
     return {**meter.figures(), "file_mb": size_mb}
 
 
-def built(profile: Profile, day: str, how: str = "") -> Any:
-    """One build, as of the morning after ``day``; ``how`` may be ``full``."""
+def built(profile: Profile, day: str, mode: Mode) -> Any:
+    """One build, as of the morning after ``day``."""
     tables: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
     last = [time.perf_counter(), time.process_time()]
 
@@ -98,7 +98,7 @@ def built(profile: Profile, day: str, how: str = "") -> Any:
         summary = build(
             profile,
             as_of=morning_after(date.fromisoformat(day)),
-            full=how == "full",
+            mode=mode,
             progress=done,
         )
     told = summary.as_dict()

@@ -37,7 +37,7 @@ class Said:
         credits: The credits of each lead, by the CRM record that the lead is named after.
         verdicts: ``qualified``, ``pending`` or the reason, by the same.
         costs: By campaign and day: spend.
-        judgements: The page's word per campaign; empty where the build makes none.
+        judgements: The page's newest word per campaign with spend.
     """
 
     as_of: datetime
@@ -55,6 +55,7 @@ class Said:
         """From the file of a build that has ended; nothing else may have it open for writing."""
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute("set enable_progress_bar = false")
 
             def rows(sql: str) -> list[Any]:
                 return connection.execute(sql).fetchall()
@@ -101,25 +102,15 @@ class Said:
                         " from marts.funnel_daily where spend_amount is not null group by all"
                     )
                 },
-                judgements=_judgements(rows),
+                judgements={
+                    Campaign(channel, campaign_id): word
+                    for channel, campaign_id, word in rows(
+                        "select platform, campaign_id, judgement from marts.campaign_judgements"
+                        " where judgement is not null"
+                        " qualify as_of_date = max(as_of_date) over ()"
+                    )
+                },
             )
-
-
-def _judgements(rows: Any) -> dict[Campaign, str]:
-    # The one place that reads the page's words.
-    (made,) = rows(
-        "select count(*) from information_schema.tables"
-        " where table_schema = 'marts' and table_name = 'campaign_judgements'"
-    )
-    if not made[0]:
-        return {}
-    return {
-        Campaign(channel, campaign_id): word
-        for channel, campaign_id, word in rows(
-            "select platform, campaign_id, judgement from marts.campaign_judgements"
-            " where judgement is not null qualify as_of_date = max(as_of_date) over ()"
-        )
-    }
 
 
 def _record_id(key: str) -> str:

@@ -6,27 +6,29 @@ the sources delivered, never what the pipeline made of it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from sandbox.world import World
 from sandbox.world.company import SOURCES
 from sandbox.world.model import Lead, Submission, Touch
-from sandbox.world.sales import verdict_at
 from tests.bench.truth_links import LINKABLE, Evidence, LinkScore, Thing, score_links, things_of
 from tests.bench.truth_said import Campaign, Said
+from tests.bench.truth_verdicts import (
+    JudgementScore,
+    VerdictScore,
+    score_judgements,
+    score_verdicts,
+)
 
 #: The aims.
 PRECISION, RECALL = 0.99, 0.97
 CAUSE_SHARE, CAUSE_EVENTS = 0.02, 2
-#: The campaign that brings buyers and the one that only looks cheap.
-GOOD, BURNING = SOURCES["fleet"], SOURCES["instant"]
 #: Of a lead whose first contact the data can tell.
 TOLD = "told"
-#: A two-sided interval of 90%.
-_Z = 1.645
+
+Things = Mapping[tuple[str, str], Thing]
 
 
 def tells_campaign(touch: Touch, query: str, said: Said) -> bool:
@@ -60,9 +62,18 @@ class Cell:
     def is_met(self) -> bool:
         return abs(self.said - self.true) <= self.allowed
 
+    @property
+    def difference(self) -> str:
+        """In words."""
+        return f"{self.said} not {self.true} (±{self.allowed:.0f})"
+
     def __str__(self) -> str:
-        name = name_of(self.campaign)
-        return f"{name} {self.cause}: said {self.said}, true {self.true}, ±{self.allowed:.0f}"
+        return f"{name_of(self.campaign)}, {self.cause}: {self.difference}"
+
+
+def beyond(cells: Iterable[Cell]) -> list[Cell]:
+    """Those that do not meet the aim."""
+    return [cell for cell in cells if not cell.is_met]
 
 
 @dataclass(frozen=True)
@@ -73,54 +84,88 @@ class CauseScore:
         confused: How often a true cause was said to be another one.
         untold: Events whose campaign no address tells, by their true campaign; their causes count
             in ``right`` and ``confused``, not in ``cells``.
+        unlinkable: Events of leads that the data cannot link to the lead's record, in the same
+            way: such an event looks like one of a stranger's.
+        cells: Per campaign and cause, over all events but the untold ones.
+        knowable: The same without the unlinkable ones.
     """
 
     events: int
     right: int
     confused: Counter[tuple[str, str]]
     cells: list[Cell]
+    knowable: list[Cell]
     untold: Counter[Campaign]
-
-    @property
-    def beyond(self) -> list[Cell]:
-        return [cell for cell in self.cells if not cell.is_met]
+    unlinkable: Counter[Campaign]
 
 
-def score_causes(world: World, said: Said) -> CauseScore:
+@dataclass
+class _Counts:
+    """Events per campaign and cause, by the truth and as said."""
+
+    true: Counter[tuple[Campaign, str]] = field(default_factory=Counter)
+    said: Counter[tuple[Campaign, str]] = field(default_factory=Counter)
+    observed: Counter[Campaign] = field(default_factory=Counter)
+
+    def add(self, origin: Campaign, true_cause: str, said: tuple[str, Campaign]) -> None:
+        cause, campaign = said
+        self.observed[origin] += 1
+        self.true[origin, true_cause] += 1
+        self.said[campaign, cause] += 1
+
+    def cells(self) -> list[Cell]:
+        return [
+            Cell(campaign, cause, self.true[key], self.said[key], self.observed[campaign])
+            for key in sorted({*self.true, *self.said})
+            for campaign, cause in (key,)
+        ]
+
+
+def score_causes(world: World, said: Said, evidence: Evidence, things: Things) -> CauseScore:
     """Every delivered macro row against its true cause, and the counts per campaign and cause.
 
     Raises:
         KeyError: if the pipeline has no row for a delivered event.
     """
-    true_cells: Counter[tuple[Campaign, str]] = Counter()
-    said_cells: Counter[tuple[Campaign, str]] = Counter()
-    observed: Counter[Campaign] = Counter()
+    told, knowable = _Counts(), _Counts()
     untold: Counter[Campaign] = Counter()
+    unlinkable: Counter[Campaign] = Counter()
     confused: Counter[tuple[str, str]] = Counter()
     delivered: Counter[str] = Counter()
-    right = 0
+    record_of = {
+        lead.person.number: things["record", lead.crm_record_id]
+        for lead in world.leads
+        if ("record", lead.crm_record_id) in things
+    }
     for event in world.tag_events:
         item = event.submission
         if event.observer != "site_tag" or item.event_name == "brochure":
             continue
         delivered[item.event_id] += 1
-        cause, campaign = said.causes[f"{item.event_id}#{delivered[item.event_id]}"]
-        right += cause == event.true_cause
-        if cause != event.true_cause:
-            confused[event.true_cause, cause] += 1
+        key = f"{item.event_id}#{delivered[item.event_id]}"
+        found = said.causes[key]
+        if found[0] != event.true_cause:
+            confused[event.true_cause, found[0]] += 1
         origin = Campaign.of(SOURCES[item.touch.source])
-        if _is_campaign_told(item, said):
-            observed[origin] += 1
-            true_cells[origin, event.true_cause] += 1
-            said_cells[campaign, cause] += 1
-        else:
+        if not _is_campaign_told(item, said):
             untold[origin] += 1
-    cells = [
-        Cell(campaign, cause, true_cells[key], said_cells[key], observed[campaign])
-        for key in sorted({*true_cells, *said_cells})
-        for campaign, cause in (key,)
-    ]
-    return CauseScore(delivered.total(), right, confused, cells, untold)
+            continue
+        told.add(origin, event.true_cause, found)
+        record = record_of.get(item.person.number) if item.person else None
+        if record and evidence.of(record, things["submission", key]) != LINKABLE:
+            unlinkable[origin] += 1
+        else:
+            knowable.add(origin, event.true_cause, found)
+    events = delivered.total()
+    return CauseScore(
+        events=events,
+        right=events - confused.total(),
+        confused=confused,
+        cells=told.cells(),
+        knowable=knowable.cells(),
+        untold=untold,
+        unlinkable=unlinkable,
+    )
 
 
 def _is_campaign_told(item: Submission, said: Said) -> bool:
@@ -157,9 +202,7 @@ class CreditScore:
         return moved / 2 / max(1, self.true[which].total())
 
 
-def score_credits(
-    world: World, said: Said, evidence: Evidence, things: Mapping[tuple[str, str], Thing]
-) -> CreditScore:
+def score_credits(world: World, said: Said, evidence: Evidence, things: Things) -> CreditScore:
     score = CreditScore()
     for lead in world.leads:
         if lead.is_before_world:
@@ -177,9 +220,7 @@ def score_credits(
     return score
 
 
-def _why_untold(
-    lead: Lead, said: Said, evidence: Evidence, things: Mapping[tuple[str, str], Thing]
-) -> str:
+def _why_untold(lead: Lead, said: Said, evidence: Evidence, things: Things) -> str:
     """``told``, or why the data cannot say where the lead's first contact came from."""
     visits = lead.person.touches
     if not visits:
@@ -193,116 +234,6 @@ def _why_untold(
     if not tells_campaign(visits[0], visits[0].query, said):
         return "address tells no campaign"
     return TOLD
-
-
-@dataclass
-class VerdictScore:
-    """Verdicts at the build's moment, leads from before the world included.
-
-    Attributes:
-        missing: Leads that the pipeline does not have, being glued to another's.
-        confused: True verdict and the one said.
-    """
-
-    leads: int = 0
-    right: int = 0
-    missing: int = 0
-    extra: int = 0
-    confused: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-def score_verdicts(world: World, said: Said) -> VerdictScore:
-    score = VerdictScore()
-    true = true_verdicts(world, said)
-    for record_id, verdict in true.items():
-        score.leads += 1
-        found = said.verdicts.get(record_id)
-        score.missing += found is None
-        score.right += found == verdict
-        if found not in (None, verdict):
-            score.confused[verdict, found] += 1
-    score.extra = len(said.verdicts.keys() - true.keys())
-    return score
-
-
-def true_verdicts(world: World, said: Said) -> dict[str, str]:
-    """What sales has said of each lead that the CRM told of, by the build's moment."""
-    now = (said.as_of - world.clock.utc(0)).total_seconds()
-    contacts = {contact.contact_id: contact for contact in world.contacts}
-    return {
-        lead.crm_record_id: verdict_at(contacts[lead.crm_record_id], now)
-        for lead in world.leads
-        if ("record", lead.crm_record_id) in said.persons
-    }
-
-
-@dataclass(frozen=True)
-class CostOfQualified:
-    """Cost per qualified lead of a campaign's mature cohorts, with its 90% interval."""
-
-    low: float
-    middle: float
-    high: float
-
-    @classmethod
-    def of(cls, spend: float, leads: float, qualified: float) -> CostOfQualified:
-        """By the Wilson interval of the qualified share.
-
-        Raises:
-            ZeroDivisionError: without leads or qualified ones, of which a world of mature cohorts
-                has some.
-        """
-        share = qualified / leads
-        middle = share + _Z**2 / (2 * leads)
-        spread = _Z * (share * (1 - share) / leads + _Z**2 / (4 * leads**2)) ** 0.5
-        low, high = ((middle + sign * spread) / (1 + _Z**2 / leads) for sign in (-1, 1))
-        return cls(spend / (high * leads), spend / qualified, spend / (low * leads))
-
-
-@dataclass(frozen=True)
-class JudgementScore:
-    """Whether the good and the burning campaign are told apart, as said and in truth."""
-
-    said: dict[Campaign, CostOfQualified]
-    true: dict[Campaign, CostOfQualified]
-    words: dict[Campaign, str]
-
-    @property
-    def is_told_apart(self) -> bool:
-        good, burning = Campaign.of(GOOD), Campaign.of(BURNING)
-        apart = self.said[good].high < self.said[burning].low
-        words = (self.words.get(good), self.words.get(burning))
-        return apart and (
-            not self.words or (words[0] in ("scale", "keep") and words[1] == "burning")
-        )
-
-
-def score_judgements(world: World, said: Said, final_after_days: int) -> JudgementScore:
-    """From the cohorts old enough that every lead of theirs has its last verdict."""
-    last = said.as_of.date() - timedelta(days=final_after_days + 1)
-    campaigns = [Campaign.of(GOOD), Campaign.of(BURNING)]
-    spend: dict[Campaign, float] = defaultdict(float)
-    for (campaign, day), amount in said.costs.items():
-        spend[campaign] += amount if day <= last else 0
-    said_counts = {each: [0.0, 0.0] for each in campaigns}
-    for record_id, credits in said.credits.items():
-        for campaign, credit in credits:
-            if campaign in said_counts and said.lead_days[record_id] <= last:
-                said_counts[campaign][0] += credit
-                said_counts[campaign][1] += credit * (said.verdicts[record_id] == "qualified")
-    true_counts = {each: [0.0, 0.0] for each in campaigns}
-    verdicts = true_verdicts(world, said)
-    for lead in world.leads:
-        origin = Campaign(lead.true_channel, lead.true_campaign)
-        is_mature = world.clock.local(lead.created_at).date() <= last
-        if origin in true_counts and is_mature and not lead.is_before_world:
-            true_counts[origin][0] += 1
-            true_counts[origin][1] += verdicts[lead.crm_record_id] == "qualified"
-    return JudgementScore(
-        {each: CostOfQualified.of(spend[each], *said_counts[each]) for each in campaigns},
-        {each: CostOfQualified.of(spend[each], *true_counts[each]) for each in campaigns},
-        {each: said.judgements[each] for each in campaigns if each in said.judgements},
-    )
 
 
 @dataclass(frozen=True)
@@ -326,7 +257,7 @@ class TruthScore:
             told.append(f"link precision {link.precision:.4f}")
         if link.recall < RECALL:
             told.append(f"link recall {link.recall:.4f}")
-        told += [str(cell) for cell in self.causes.beyond]
+        told += [str(cell) for cell in beyond(self.causes.knowable)]
         if not self.judgements.is_told_apart:
             told.append("the good and the burning campaign are not told apart")
         return told
@@ -343,7 +274,7 @@ def score(world: World, said: Said, final_after_days: int) -> TruthScore:
         is_hard=world.is_hard,
         events=len(world.tag_events),
         links=score_links(things, evidence, lambda each: said.persons.get((each.kind, each.key))),
-        causes=score_causes(world, said),
+        causes=score_causes(world, said, evidence, by_key),
         credits=score_credits(world, said, evidence, by_key),
         verdicts=score_verdicts(world, said),
         judgements=score_judgements(world, said, final_after_days),

@@ -12,6 +12,7 @@ import duckdb
 
 from trueline import pipeline
 from trueline.paths import home
+from trueline.pipeline.build import Mode
 from trueline.settings.profile import Profile, load_profile
 from trueline.windows import Window
 
@@ -105,8 +106,8 @@ class OwnFiles:
         (self.folder / f"{source}-{number}.csv").write_text(text, encoding="utf-8")
         pipeline.ingest(self.profile(), source, Window(day, day))
 
-    def build(self, time_zone: str = "Europe/Berlin") -> None:
-        pipeline.build(self.profile(time_zone))
+    def build(self, time_zone: str = "Europe/Berlin", mode: Mode = "auto") -> None:
+        pipeline.build(self.profile(time_zone), mode=mode)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         path = self.profile().data_folder / "warehouse.duckdb"

@@ -84,9 +84,11 @@ def _run_for_weeks(folder: Path, seed: int, sizes: tuple[int, ...]) -> None:
         built = pipeline.build(profile, as_of=as_of, mode="incremental")
         modes.append(built.full_because)
         if len(modes) == 4:
-            with open_warehouse(profile, Work("decide", "rough")) as warehouse:
-                with warehouse.transaction() as transaction:
-                    company.loads[2].say(transaction, "rejected", as_of + timedelta(hours=1))
+            with (
+                open_warehouse(profile, Work("decide", "rough")) as warehouse,
+                warehouse.transaction() as transaction,
+            ):
+                company.loads[2].say(transaction, "rejected", as_of + timedelta(hours=1))
     assert modes[0] is not None
     assert modes.count(None) > 3, modes
     daily = tables(profile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +152,22 @@ def test_a_deal_is_worth_what_it_was_when_it_was_closed_in_the_reporting_zone(
         ("d1", date(2024, 2, 29), in_euros("1000.50", "1.0808"), False),
         ("d2", date(2024, 3, 20), None, True),
     ]
+
+
+def test_rates_that_come_later_convert_what_waited_for_them(tmp_path: Path) -> None:
+    own = company(tmp_path, "spend", "rates", "leads", "deals")
+    figures = (
+        "select spend_amount from marts.funnel_daily where campaign_id = 'c20' "
+        "and report_date = date '2024-02-29' union all "
+        "select sum(won_amount) from marts.funnel_daily union all "
+        "select reporting_amount from staging.stg_crm__deals where deal_id = 'd1'"
+    )
+    own.load("spend", 1, SPEND, DAY)
+    own.load("leads", 1, LEADS, DAY)
+    own.load("deals", 1, DEALS, DAY)
+    own.build()
+    assert own.rows(figures) == [(None,), (0,), (None,)]
+    own.load("rates", 1, RATES, DAY)
+    own.build(mode="incremental")
+    deal = in_euros("1000.50", "1.0808")
+    assert own.rows(figures) == [(in_euros("500", "1.0808"),), (deal,), (deal,)]

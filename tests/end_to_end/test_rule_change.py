@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from decimal import Decimal
@@ -56,15 +57,21 @@ def before_and_after(
             pipeline.publish(company.profile)
             seen.append({**_published(company), "requests": _requests(url)})
         seen[-1]["fit"] = load_fit(folder, FIT)
+        seen[-1]["compared"] = _model(company, "compare", "--format", "json")
     return seen
 
 
 def _fit(company: Company) -> None:
-    days = ["--from", f"{company.window.start}", "--to", f"{company.window.end}"]
-    options = ["--model", "markov", "--id", FIT, "--profile", str(company.profile.path)]
-    done = CliRunner().invoke(app, ["model", "fit", *options, *days])
+    days = ("--from", f"{company.window.start}", "--to", f"{company.window.end}")
+    told = _model(company, "fit", "--model", "markov", "--id", FIT, *days)
+    assert f"model_settings: {{fit: {FIT}}}" in told
+
+
+def _model(company: Company, *arguments: str) -> str:
+    profile = ("--profile", str(company.profile.path))
+    done = CliRunner().invoke(app, ["model", *arguments, *profile])
     assert done.exit_code == 0, done.output
-    assert f"model_settings: {{fit: {FIT}}}" in done.output
+    return done.output
 
 
 def _requests(url: str) -> int:
@@ -120,6 +127,17 @@ def test_a_lead_is_shared_by_its_channels_as_the_model_has_learnt(
         for channel, credit in credits.items():
             wanted = weights[channel] / sum(weights.values(), Decimal())
             assert abs(credit - wanted) < Decimal("1e-5")
+
+
+def test_compare_shows_what_each_model_publishes(before_and_after: list[dict[str, Any]]) -> None:
+    first, last, learnt = before_and_after
+    rows = json.loads(learnt["compared"], parse_float=Decimal)["rows"]
+    for seen, model in ((first, "first_touch"), (last, "last_touch"), (learnt, FIT)):
+        published: dict[str, Decimal] = defaultdict(Decimal)
+        for (platform, _), leads in seen["campaigns"].items():
+            published[platform] += leads
+        published["(all)"] = sum(published.values(), Decimal())
+        assert {row["channel"]: Decimal(row[model]) for row in rows if row[model]} == published
 
 
 def test_every_row_carries_the_one_new_version(before_and_after: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typer.main import get_command
 from trueline.cli.main import app
 from trueline.model.reference import render
 from trueline.paths import home
+from trueline.report import measures
 
 README = (home() / "README.md").read_text(encoding="utf-8")
 
@@ -17,6 +18,11 @@ README = (home() / "README.md").read_text(encoding="utf-8")
 def test_the_tables_page_is_up_to_date() -> None:
     page = (home() / "docs" / "reference" / "tables.md").read_text(encoding="utf-8")
     assert page == render(), "run make docs"
+
+
+def test_the_measures_page_is_up_to_date() -> None:
+    page = (home() / "docs" / "reference" / "measures.md").read_text(encoding="utf-8")
+    assert page == measures.render(), "run make docs"
 
 
 def test_every_verb_is_named_in_the_readme() -> None:

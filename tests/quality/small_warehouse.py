@@ -65,6 +65,57 @@ _TWO_TAKER = {
 }
 _GOAL = {"conversion_goal": "lead", "goal_kind": "macro"}
 
+# The same submissions and leads, cut three ways.
+_LINES = [
+    "bot",
+    "internal_or_test",
+    "duplicate_submission",
+    "same_person",
+    "existing_lead",
+    "awaiting_crm",
+    "no_crm_record",
+    "made_lead",
+    "unobserved_leads",
+    "recovered_leads",
+    "real_leads",
+    "spam",
+    "marked_duplicate",
+    "deleted_in_crm",
+    "unreachable",
+    "not_fit",
+    "no_budget",
+    "no_authority",
+    "no_need",
+    "no_timing",
+    "no_intent",
+    "undecided",
+    "other_reason",
+    "pending",
+    "qualified_leads",
+]
+_CUT = dict.fromkeys(_LINES, 0) | {
+    "report_date": date(2026, 11, 18),
+    **_GOAL,
+    "observed_tag_events": 16,
+    "bot": 2,
+    "no_crm_record": 4,
+    "made_lead": 10,
+    "unobserved_leads": 2,
+    "real_leads": 12,
+    "spam": 2,
+    "pending": 4,
+    "qualified_leads": 6,
+    "rules_version": f"{MARKER}-v1",
+}
+_CUT_MICRO = {
+    "report_date": date(2026, 11, 18),
+    "conversion_goal": "brochure",
+    "goal_kind": "micro",
+    "observed_tag_events": 4,
+    "rules_version": f"{MARKER}-v1",
+}
+_DIMENSIONS = ("segment", "landing_page", "form")
+
 GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
     "raw.loads": [
         {**_LOAD, "status": "loaded", "rows_received": 3, "rows_loaded": 2, "rows_quarantined": 1},
@@ -134,6 +185,11 @@ GOOD_ROWS: dict[str, list[dict[str, Any]]] = {
     "marts.real_to_qualified_gap": [
         {**_PLACE, "conversion_goal": "lead", **_GAP_TWO, **_TWO_GIVER},
         {**_PLACE, "conversion_goal": "lead", **_GAP_TWO, **_TWO_TAKER},
+    ],
+    "marts.funnel_by_dimension": [
+        {**cut, "dimension": dimension, "dimension_value": f"{MARKER}-x"}
+        for cut in (_CUT, _CUT_MICRO)
+        for dimension in _DIMENSIONS
     ],
     "marts.funnel_daily": [
         {

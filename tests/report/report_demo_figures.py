@@ -37,6 +37,26 @@ REASONS = [
     "undecided",
     "other_reason",
 ]
+OF_LEADS = [
+    "hot_leads",
+    "warm_leads",
+    "cold_leads",
+    "mql_leads",
+    "sql_leads",
+    "pql_leads",
+    "service_qualified_leads",
+    "contacted_leads",
+    "contacted_within_an_hour",
+    "first_contact_minutes",
+    "contact_attempts",
+    "wasted_contacts",
+    "qualify_minutes",
+    "timed_customers",
+    "close_minutes",
+    "rulebook_misses",
+    "unknown_stage_leads",
+]
+COUNTS = ["impressions", "clicks", "visits", "measured_visits", "bounces"]
 NUMERIC_COLUMNS = [
     "spend_amount",
     "pixel_conversions",
@@ -62,13 +82,14 @@ NUMERIC_COLUMNS = [
     "qualified_customers",
     "pipeline_amount",
     "won_amount",
+    *OF_LEADS,
 ]
 DDL = f"""
 create schema marts;
 create table marts.funnel_daily (
     report_date date, platform varchar, account_id varchar, campaign_id varchar,
     campaign_name varchar, claim_state varchar, currency_code varchar,
-    impressions bigint, clicks bigint,
+    {", ".join(f"{name} bigint" for name in COUNTS)},
     {", ".join(f"{name} decimal(38, 9)" for name in NUMERIC_COLUMNS)},
     rules_version varchar, as_of timestamptz
 );
@@ -157,6 +178,9 @@ def _delivered(dice: random.Random, campaign: Campaign, day: date, age: int) -> 
         "as_of": AS_OF,
         "spend_amount": Decimal(round(campaign.spend * dice.uniform(80, 120))) / 100,
     }
+    row["visits"] = row["clicks"] * 9 // 10 or 60
+    row["measured_visits"] = row["visits"] - 1
+    row["bounces"] = row["visits"] * 2 // 5
     row["made_lead"] = _about(dice, campaign.made)
     row["bot"] = _about(dice, campaign.noise * 0.5)
     row["internal_or_test"] = _about(dice, 0.06)
@@ -208,6 +232,9 @@ def _judge(dice: random.Random, campaign: Campaign, row: dict[str, Any], age: in
         + row["unobserved_leads"]
         + row["recovered_leads"]
     )
+    row["contacted_leads"] = row["real_leads"]
+    row["first_contact_minutes"] = row["real_leads"] * 90
+    row["hot_leads"] = row["real_leads"]
     left = row["real_leads"]
     while left > 0:
         credit = min(left, Decimal(1))

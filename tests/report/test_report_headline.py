@@ -11,6 +11,7 @@ import pytest
 from report_demo_figures import (
     AS_OF,
     CAMPAIGNS,
+    COUNTS,
     LAST_DAY,
     NUMERIC_COLUMNS,
     RULES_VERSION,
@@ -66,7 +67,7 @@ def test_every_sum_is_exact_to_the_last_digit(demo_reader, by):
     expected: dict[Any, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for row in funnel_rows():
-        for name in (*NUMERIC_COLUMNS, "impressions", "clicks"):
+        for name in (*NUMERIC_COLUMNS, *COUNTS):
             expected[_key(by, row)][name] += row[name] or 0
             totals[name] += row[name] or 0
     report = headline(demo_reader, by)
@@ -152,6 +153,44 @@ def test_ratios_are_divided_exactly_and_rounded_once(publish):
     assert row["cost_per_real_lead"] == 50
     assert row["pixel_to_real_rate"] == Decimal("0.666666667")
     assert row["real_to_qualified_rate"] == Decimal("0.5")
+
+
+def test_clicks_are_set_beside_the_submissions_of_ad_platforms_alone(publish):
+    clicked = _one_row(impressions=1000, clicks=30, visits=24, measured_visits=20, bounces=5)
+    organic = _one_row(
+        platform="direct",
+        account_id="(none)",
+        campaign_id="(none)",
+        claim_state="not_applicable",
+        pixel_conversions=Decimal(0),
+        observed_without_claim=Decimal(3),
+        spend_amount=Decimal(0),
+        impressions=0,
+        clicks=0,
+        visits=6,
+        measured_visits=0,
+        bounces=0,
+    )
+    total = headline(publish([clicked, organic]), "day").totals
+    assert total["observed_tag_events"] == 6
+    assert total["click_to_tag_event_rate"] == Decimal("0.1")
+    assert total["click_through_rate"] == Decimal("0.03")
+    assert total["visit_to_tag_event_rate"] == Decimal("0.2")
+    assert total["bounce_rate"] == Decimal("0.25")
+
+
+def test_times_are_means_over_the_leads_they_are_known_of(publish):
+    row = _one_row(
+        contacted_leads=Decimal(1),
+        contacted_within_an_hour=Decimal(1),
+        first_contact_minutes=Decimal(30),
+        qualify_minutes=Decimal(2880),
+    )
+    (found,) = headline(publish([row]), "campaign").rows
+    assert found["contact_rate"] == Decimal("0.5")
+    assert found["minutes_to_first_contact"] == 30
+    assert found["minutes_to_qualify"] == 2880
+    assert found["minutes_to_close"] is None
 
 
 def test_a_day_without_claims_leaves_the_pixel_ratios_alone(publish):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from trueline.attribution.markov import Paths, removal_effects
@@ -103,11 +103,16 @@ def read_paths(reader: Reader, window: Window) -> Counter[tuple[str, ...]]:
     return Counter({tuple(row["channels"].split(",")): row["leads"] for row in rows})
 
 
-def _published_rules(reader: Reader, window: Window, time_zone: str) -> str:
-    published = reader.query(
+def published_run(reader: Reader) -> dict[str, Any]:
+    """``rules_version`` and ``as_of`` of the build that readers see."""
+    return reader.query(
         "select rules_version, as_of from ops.runs where run_id in "
         "(select run_id from ops.run_tables) order by built_at desc limit 1"
     )[0]
+
+
+def _published_rules(reader: Reader, window: Window, time_zone: str) -> str:
+    published = published_run(reader)
     built_on = published["as_of"].astimezone(ZoneInfo(time_zone)).date()
     if window.end >= built_on:
         raise ConfigurationError(

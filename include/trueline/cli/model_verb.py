@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -78,3 +79,36 @@ def show(
         for each in known_fits(chosen.rulebook)
     ]
     emit(rows, output, empty="There are no fits: trueline model fit makes one.")
+
+
+@app.command()
+def compare(
+    profile: ProfileOption = None,
+    first_date: Annotated[
+        str | None, typer.Option("--from", help="First reporting day of the leads.")
+    ] = None,
+    last_date: Annotated[str | None, typer.Option("--to", help="Last reporting day.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """The published leads under every model and fit, by channel. Changes nothing."""
+    from trueline.attribution.compare import compare_models
+    from trueline.rulebook import load_rulebook
+    from trueline.rulebook.fits import known_fits
+    from trueline.warehouse import open_reader
+    from trueline.windows import parse_day
+
+    chosen = load_profile(profile)
+    first = parse_day(first_date, what="--from") if first_date else None
+    last = parse_day(last_date, what="--to") if last_date else None
+    rulebook = load_rulebook(chosen.rulebook, chosen.time_zone)
+    with open_reader(chosen) as reader:
+        rows = compare_models(reader, rulebook, known_fits(chosen.rulebook), first, last)
+    if output is Format.TABLE:
+        rows = [
+            {
+                name: round(value, 2) if isinstance(value, Decimal) else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
+    emit(rows, output, empty="There are no leads on these days.")

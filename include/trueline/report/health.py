@@ -17,9 +17,9 @@ def health_lines(health: Health) -> list[str]:
     ]
     quiet = sum(sign.shows is False for sign in health.signs)
     unknown = [sign for sign in health.signs if sign.shows is None]
-    rest = f"{quiet} of {len(health.signs)} signs were looked for and do not show"
-    if shown:
-        rest = f"{quiet} other signs were looked for and do not show"
+    other = "other " if shown else ""
+    verb = "sign was looked for and does" if quiet == 1 else "signs were looked for and do"
+    rest = f"{quiet} {other}{verb} not show"
     if health.before is None:
         rest += "; the rest needs two periods of mature days, which are not there yet"
     elif unknown:

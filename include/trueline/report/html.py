@@ -252,7 +252,7 @@ def _judgement_lines(report: Report) -> list[_Line]:
             ],
         )
         for row in report.rows
-        if row.get("judged")
+        if row.get("judgement") or row.get("expected_customers") is not None
     ]
 
 

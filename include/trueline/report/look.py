@@ -74,14 +74,18 @@ def _sentence(judged: Mapping[str, Any], currency: str) -> str:
     measure, unit = "cost_per_qualified_lead", "qualified lead"
     if judged["reason"] in ("cheaper_opportunities", "dearer_opportunities"):
         measure, unit = "cost_per_qualified_opportunity", "qualified opportunity"
-    price = (
-        f"a {unit} costs {currency}{ripe_cost(judged, measure)}, at the other paid campaigns "
-        f"{ripe_cost(judged, f'others_{measure}')}"
-    )
+    if judged[measure] is None:
+        price = f"no {unit} so far ({currency}{figures.cost(judged[f'{measure}_low'])} or more each"
+        price += f"; other paid campaigns {ripe_cost(judged, f'others_{measure}')})"
+    else:
+        price = (
+            f"a {unit} costs {currency}{ripe_cost(judged, measure)}, at the other paid campaigns "
+            f"{ripe_cost(judged, f'others_{measure}')}"
+        )
     if judged["judgement"] == "scale":
         return f"scale: {price}."
     where = _GAPS[judged["gap"]]
-    cause = f", above all: {_CAUSES[judged['cause']].lower()}" if judged["cause"] else ""
+    cause = f", above all: {_small(_CAUSES[judged['cause']])}" if judged["cause"] else ""
     if judged["judgement"] == "fix":
         return f"fix: {price}; {where}{cause}."
     claims = figures.cost(judged["cost_per_pixel_conversion"])
@@ -90,6 +94,10 @@ def _sentence(judged: Mapping[str, Any], currency: str) -> str:
         f"burning: cheap pixel conversions ({currency}{claims} each, elsewhere {usual}), but "
         f"{price}; {where}{cause}."
     )
+
+
+def _small(label: str) -> str:
+    return label[:1].lower() + label[1:]
 
 
 def _too_early(rows: Sequence[Row]) -> list[Remark]:

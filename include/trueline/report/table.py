@@ -88,12 +88,12 @@ def _parts(report: Report, health: Health | None, width: int) -> Iterator[Render
         yield _help(
             "Visits are those our own tag recorded; the clicks are the platforms' own count."
         )
-    _, start, steps, _ = first_gap(report.totals)
+    _, start, first_steps, _ = first_gap(report.totals)
     for title, first, steps, end, sentence in (
         (
             f"From {'pixel conversions' if claimed else 'submissions'} to real leads, by cause",
             ("Pixel" if claimed else "Sub-\nmitted", start),
-            steps,
+            first_steps,
             ("Real\nleads", "real_leads"),
             f"Start with what {'the platform claims' if claimed else 'our tag saw'}, add and take "
             "away from left to right: what is left are the real leads.",

@@ -58,8 +58,8 @@ GAP_PIXEL_TO_REAL = (
     Step("unobserved_leads", +1, "Leads\nunseen", "Leads our tag never saw"),
     Step("recovered_leads", +1, "Recov-\nered", "Found among excluded events"),
 )
-# What no platform knows the form, page or segment of: a ledger by these starts at what was observed,
-# and nothing moves between campaigns.
+# What no platform knows the form, page or segment of: a ledger by these starts at what was
+# observed, and nothing moves between campaigns.
 _TOLD_BY_PLATFORMS = frozenset(
     {
         "observed_without_claim",

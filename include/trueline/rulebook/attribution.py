@@ -134,7 +134,7 @@ class AttributionRules(Strict):
     max_fan_out: int = Field(default=20, ge=2, le=1000)
     max_addresses: int = Field(default=2, ge=1, le=100)
     max_browsers_per_click: int = Field(default=1, ge=1, le=100)
-    session_minutes: int = Field(default=30, ge=0, le=1440)
+    session_minutes: int = Field(default=240, ge=0, le=1440)
 
     model: AttributionModel = "first_touch"
     model_settings: ModelSettings = ModelSettings()

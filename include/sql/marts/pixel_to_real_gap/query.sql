@@ -31,6 +31,13 @@ lead_credits as (
 
 ),
 
+day_shifts as (
+
+    select * from marts.day_shifts
+    where report_date >= @history_start
+
+),
+
 goals as (
 
     select * from rules.conversion_goals
@@ -87,6 +94,18 @@ ledger as (
         view_through as amount
     from claims
     where view_through is not null
+
+    union all
+
+    select
+        report_date,
+        platform,
+        account_id,
+        campaign_id,
+        conversion_goal,
+        'day_shift' as line,
+        cast(shift as numeric) as amount
+    from day_shifts
 
     union all
 
@@ -173,6 +192,7 @@ lines_as_columns as (
         countif(line = 'pixel_conversions') > 0 as has_claim,
         sum(if(line = 'pixel_conversions', amount, 0)) as pixel_conversions,
         sum(if(line = 'view_through', amount, null)) as view_through,
+        sum(if(line = 'day_shift', amount, 0)) as day_shift,
         sum(if(line = 'observed_tag_events', amount, 0)) as observed_tag_events,
         sum(if(line = 'bot', amount, 0)) as bot,
         sum(if(line = 'internal_or_test', amount, 0)) as internal_or_test,
@@ -254,7 +274,9 @@ claims_compared as (
             as observed_without_claim,
         pixel_conversions
         + if(claim_state in ('missing', 'not_applicable'), observed_tag_events, 0)
-        - observed_tag_events as claimed_not_observed
+        - observed_tag_events as claimed_not_observed,
+        -- Where nothing is claimed, nothing can be claimed under another day.
+        if(claim_state in ('missing', 'not_applicable'), 0, day_shift) as day_shift_of_claims
     from states_told
 
 ),
@@ -273,8 +295,9 @@ pixel_to_real_gap as (
         observed_without_claim,
         claimed_not_observed,
         view_through,
-        numeric '0' as day_shift,
-        claimed_not_observed - coalesce(view_through, 0) as claimed_not_observed_rest,
+        day_shift_of_claims as day_shift,
+        claimed_not_observed - coalesce(view_through, 0) - day_shift_of_claims
+            as claimed_not_observed_rest,
         observed_tag_events,
         -- A goal that makes no lead ends at what was observed.
         if(makes_lead, bot, null) as bot,

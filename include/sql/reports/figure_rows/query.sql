@@ -123,6 +123,37 @@ submission_before as (
 
 ),
 
+shift_rows as (
+
+    select
+        shifts.report_date,
+        shifts.platform,
+        shifts.account_id,
+        shifts.campaign_id,
+        shifts.conversion_goal,
+        'tag_event' as row_kind,
+        shifts.event_key as row_key,
+        cast(null as string) as lead_key,
+        cast(null as timestamp) as happened_at,
+        'day_shift' as why,
+        cast(null as string) as because_of,
+        if(@line = 'day_shift', 1, -1) * cast(shifts.shift as numeric) as amount
+    from marts.day_shifts as shifts
+    inner join macro_goals using (conversion_goal)
+    inner join claim_states
+        using (report_date, platform, account_id, campaign_id, conversion_goal)
+    where
+        shifts.report_date >= coalesce(@first_date, @history_start)
+        and shifts.report_date <= coalesce(@last_date, date '9999-12-31')
+        and @line in ('day_shift', 'claimed_not_observed_rest')
+        and claim_states.claim_state in ('reported', 'none')
+        and shifts.platform = coalesce(@platform, shifts.platform)
+        and shifts.account_id = coalesce(@account_id, shifts.account_id)
+        and shifts.campaign_id = coalesce(@campaign_id, shifts.campaign_id)
+        and @dimension is null
+
+),
+
 claim_rows as (
 
     select
@@ -357,6 +388,10 @@ delivery_rows as (
 all_rows as (
 
     select * from claim_rows
+
+    union all
+
+    select * from shift_rows
 
     union all
 
