@@ -26,7 +26,13 @@ from trueline.windows import Window, utc_now
 
 LAST_DAY = date(2026, 11, 20)
 FIRST_PULL = 12
-STAGING = ("staging.stg_loads", "staging.stg_ads__claims", "staging.stg_ads__delivery")
+STAGING = (
+    "staging.stg_loads",
+    "staging.stg_fx__rates",
+    "staging.stg_ads__claim_bases",
+    "staging.stg_ads__claims",
+    "staging.stg_ads__delivery",
+)
 ADS = ("google_ads", "meta_ads")
 GOOGLE = {key for key, source in SOURCES.items() if source.platform == "google"}
 Figures = Counter[tuple[date, str, str]]
