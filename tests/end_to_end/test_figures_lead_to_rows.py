@@ -20,7 +20,7 @@ from trueline.errors import ConfigurationError
 from trueline.model.catalog import load_catalog
 from trueline.report.besides import read_besides, sections
 from trueline.report.dimensions import NOT_TOLD, by_dimension
-from trueline.report.headline import headline
+from trueline.report.headline import Report, headline
 from trueline.report.rows import LINES, Place, figure_rows, lead_life
 from trueline.rulebook.qualification import REASONS
 from trueline.warehouse import open_reader
@@ -42,6 +42,11 @@ CAUSES = (
 def reader(company: Company) -> Iterator[Reader]:
     with open_reader(company.profile) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def campaigns(reader: Reader) -> Report:
+    return headline(reader, "campaign")
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -71,8 +76,7 @@ def test_both_gaps_add_up_in_every_segment_page_and_form(reader: Reader, dimensi
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_rows_behind_a_line_sum_to_it(reader: Reader, line: str) -> None:
-    campaigns = headline(reader, "campaign")
+def test_the_rows_behind_a_line_sum_to_it(reader: Reader, campaigns: Report, line: str) -> None:
     # Google's second campaign and all of them: credits leave the one and stay within the others.
     place = {"platform": "google_ads", "campaign_id": "20871100403"}
     (row,) = (row for row in campaigns.rows if place.items() <= row.items())

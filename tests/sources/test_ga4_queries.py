@@ -120,6 +120,7 @@ def test_a_submission_with_the_sites_own_id(told: Any) -> None:
         "form_id": "quote-form",
         "click_id": "Cj0-_aB",
         "click_id_type": "gclid",
+        "platform_lead_id": None,
         "ad_campaign_id": "20871100402",
         "utm_source": "google",
         "utm_medium": "cpc",
