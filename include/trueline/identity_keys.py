@@ -70,6 +70,21 @@ def email_domain(value: str | None) -> str | None:
     return address.rpartition("@")[2] if address else None
 
 
+def email_mailbox(value: str | None) -> str | None:
+    """The part of an address before the ``@``, without a ``+tag``; None where there is none.
+
+    It tells what a mailbox is for, and ``info+web@`` is for the same as ``info@``. Two people are
+    never the same for it, so that here, unlike in an address, the tag may go.
+    """
+    address = normalise_email(value)
+    return _untagged(address.rpartition("@")[0]) if address else None
+
+
+def _untagged(mailbox: str) -> str:
+    name, _, _ = mailbox.partition("+")
+    return name or mailbox
+
+
 def normalise_phone(value: str | None, region: str | None = None) -> str | None:
     """E.164 with ``+``; None where the number cannot exist.
 
@@ -138,19 +153,32 @@ class IdentityKeys:
 
     def of_emails(
         self, values: Sequence[str | None]
-    ) -> tuple[list[str | None], list[str | None], list[str | None]]:
-        """Of many addresses at once: each one normalised, its key, and its domain's key."""
-        domains: dict[str | None, str | None] = {None: None}
-        found, keys, domain_keys = [], [], []
+    ) -> tuple[list[str | None], list[str | None], list[str | None], list[str | None]]:
+        """Of many addresses at once: each one normalised, its key, its domain's and mailbox's."""
+        domains: dict[str, str] = {}
+        mailboxes: dict[str, str] = {}
+        found: list[str | None] = []
+        keys: list[str | None] = []
+        domain_keys: list[str | None] = []
+        mailbox_keys: list[str | None] = []
         for value in values:
             address = normalise_email(value)
-            domain = address.rpartition("@")[2] if address else None
-            if domain not in domains:
-                domains[domain] = self._optional("domain", domain)
             found.append(address)
-            keys.append(self._optional("email", address))
-            domain_keys.append(domains[domain] if domain else self.domain(value))
-        return found, keys, domain_keys
+            if address is None:
+                keys.append(None)
+                domain_keys.append(self.domain(value))
+                mailbox_keys.append(None)
+                continue
+            local, _, domain = address.rpartition("@")
+            mailbox = _untagged(local)
+            if domain not in domains:
+                domains[domain] = self._keyed("domain", domain)
+            if mailbox not in mailboxes:
+                mailboxes[mailbox] = self._keyed("mailbox", mailbox)
+            keys.append(self._keyed("email", address))
+            domain_keys.append(domains[domain])
+            mailbox_keys.append(mailboxes[mailbox])
+        return found, keys, domain_keys, mailbox_keys
 
     def of_phones(self, values: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
         """Of many phone numbers at once: each one normalised, and its key."""
@@ -162,6 +190,13 @@ class IdentityKeys:
         text = (value or "").translate(_INVISIBLE).strip().lower()
         return self._optional(
             "domain", email_domain(text) if "@" in text else _ascii_domain(text) if text else None
+        )
+
+    def mailbox(self, value: str | None) -> str | None:
+        """Key of what stands before the ``@``, given as ``info`` or inside an address."""
+        text = (value or "").translate(_INVISIBLE).strip().lower()
+        return self._optional(
+            "mailbox", email_mailbox(text) if "@" in text else _untagged(text) or None
         )
 
     def ip(self, value: str | None) -> str | None:

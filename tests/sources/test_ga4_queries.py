@@ -127,7 +127,16 @@ def test_a_submission_with_the_sites_own_id(told: Any) -> None:
         "utm_campaign": "Brand Search",
         "referrer_host": None,
         "is_test": False,
-        **dict.fromkeys(("email_key", "phone_key", "email_domain_key", "ip_key", "user_agent")),
+        **dict.fromkeys(
+            (
+                "email_key",
+                "phone_key",
+                "email_domain_key",
+                "email_local_key",
+                "ip_key",
+                "user_agent",
+            )
+        ),
     }
 
 

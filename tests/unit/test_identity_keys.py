@@ -88,6 +88,19 @@ def test_a_key_is_an_hmac(secret: bytes, address: str) -> None:
         assert IdentityKeys(secret).email(address) == expected
 
 
+def test_a_mailbox_is_the_same_in_every_house_and_with_any_tag() -> None:
+    keys = IdentityKeys(b"k" * 40)
+    told = ["info@house.example", " INFO+Web@barn.example", "mailto:info@mill.example", "n/a", None]
+    assert keys.of_emails(told)[3] == [keys.mailbox("info")] * 3 + [None] * 2
+    assert keys.mailbox(" Info ") == keys.mailbox("info+web@house.example") == keys.mailbox("info")
+    # A dot makes another mailbox; a tag with nothing before it is all there is.
+    assert keys.mailbox("in.fo@house.example") != keys.mailbox("info")
+    assert keys.mailbox("+web@house.example") == keys.mailbox("+web") != keys.mailbox("web")
+    assert keys.mailbox("") is keys.mailbox("info@") is keys.mailbox(None) is None
+    # The same text under another purpose is another key.
+    assert keys.mailbox("house.example") != keys.domain("house.example")
+
+
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.emails(), st.text(max_size=20)), max_size=6))
 def test_keys_of_many_are_the_keys_of_each(values: list[str | None]) -> None:
@@ -96,6 +109,7 @@ def test_keys_of_many_are_the_keys_of_each(values: list[str | None]) -> None:
         [normalise_email(value) for value in values],
         [keys.email(value) for value in values],
         [keys.domain(value) for value in values],
+        [keys.mailbox(value) if normalise_email(value) else None for value in values],
     )
     assert keys.of_phones(values) == (
         [normalise_phone(value, "DE") for value in values],

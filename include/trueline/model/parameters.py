@@ -49,6 +49,7 @@ RULE_PARAMETERS: dict[str, str] = {
     "clock_slack_minutes": "INT64",
     "max_fan_out": "INT64",
     "max_addresses": "INT64",
+    "max_addresses_per_phone": "INT64",
     "max_browsers_per_click": "INT64",
     "session_minutes": "INT64",
     "max_rate_age_days": "INT64",

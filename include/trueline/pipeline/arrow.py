@@ -97,9 +97,12 @@ class Preparer:
         keyed: dict[str, pa.Array] = {}
         emails = phones = nothing
         if _is_filled(given, "email"):
-            emails, keyed["email_key"], keyed["email_domain_key"] = _of_distinct(
-                given.column("email"), self._keys.of_emails
-            )
+            (
+                emails,
+                keyed["email_key"],
+                keyed["email_domain_key"],
+                keyed["email_local_key"],
+            ) = _of_distinct(given.column("email"), self._keys.of_emails)
         if _is_filled(given, "phone"):
             phones, keyed["phone_key"] = _of_distinct(given.column("phone"), self._keys.of_phones)
         if _is_filled(given, "ip_address"):

@@ -310,7 +310,7 @@ def rule_rows(profile: Profile, rulebook: Rulebook) -> dict[str, list[dict[str, 
     """Rows of the ``rules`` layer by table, without their rules_version."""
     keys = ProfileKeys(profile)
     return {
-        **rulebook.tables(keys.domain, keys.ip),
+        **rulebook.tables(keys.domain, keys.mailbox, keys.ip),
         "destinations": [
             {"destination": name, "destination_type": destination.type}
             for name, destination in profile.destinations.items()

@@ -28,8 +28,8 @@ class ProfileKeys:
 
     def of_emails(
         self, values: Sequence[str | None]
-    ) -> tuple[list[str | None], list[str | None], list[str | None]]:
-        """Addresses normalised, their keys, and the keys of their domains."""
+    ) -> tuple[list[str | None], list[str | None], list[str | None], list[str | None]]:
+        """Addresses normalised, their keys, and the keys of their domains and mailboxes."""
         return self._keys.of_emails(values)
 
     def of_phones(self, values: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -45,6 +45,10 @@ class ProfileKeys:
     def domain(self, value: str) -> str | None:
         """Key of a domain, given by itself or inside an address."""
         return self._keys.domain(value)
+
+    def mailbox(self, value: str) -> str | None:
+        """Key of what stands before the ``@``, given by itself or inside an address."""
+        return self._keys.mailbox(value)
 
     def ip(self, value: str) -> str | None:
         return self._keys.ip(value)

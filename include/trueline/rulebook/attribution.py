@@ -52,6 +52,8 @@ def _lower(value: str) -> str:
 
 
 LowerText = Annotated[str, AfterValidator(_lower)]
+# What stands before the @; a tag after it does not count.
+Mailbox = Annotated[LowerText, Field(pattern=r"^[^@+\s]+$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 # Names a file, too.
 MODEL_ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -126,6 +128,7 @@ class AttributionRules(Strict):
 
     bot_user_agents: tuple[LowerText, ...] = ()
     internal: Internal = Internal()
+    shared_mailboxes: tuple[Mailbox, ...] = ()
     duplicate_minutes: int = Field(default=30, ge=0, le=1440)
     repeat_days: int = Field(default=1, ge=0, le=365)
     sync_lag_minutes: int = Field(default=4320, ge=0, le=43200)
@@ -133,6 +136,7 @@ class AttributionRules(Strict):
     max_rate_age_days: int = Field(default=7, ge=0, le=366)
     max_fan_out: int = Field(default=20, ge=2, le=1000)
     max_addresses: int = Field(default=2, ge=1, le=100)
+    max_addresses_per_phone: int = Field(default=1, ge=1, le=100)
     max_browsers_per_click: int = Field(default=1, ge=1, le=100)
     session_minutes: int = Field(default=240, ge=0, le=1440)
 

@@ -58,6 +58,7 @@ class Rulebook:
             "clock_slack_minutes": attribution.clock_slack_minutes,
             "max_fan_out": attribution.max_fan_out,
             "max_addresses": attribution.max_addresses,
+            "max_addresses_per_phone": attribution.max_addresses_per_phone,
             "max_browsers_per_click": attribution.max_browsers_per_click,
             "session_minutes": attribution.session_minutes,
             "max_rate_age_days": attribution.max_rate_age_days,
@@ -85,12 +86,16 @@ class Rulebook:
         }
 
     def tables(
-        self, domain_key: Callable[[str], str | None], ip_key: Callable[[str], str | None]
+        self,
+        domain_key: Callable[[str], str | None],
+        mailbox_key: Callable[[str], str | None],
+        ip_key: Callable[[str], str | None],
     ) -> Mapping[str, list[dict[str, Any]]]:
         """Rows of the ``rules`` layer, without their rules_version.
 
         Args:
             domain_key: Keyed hash of an e-mail domain: rules meet raw rows only in keyed form.
+            mailbox_key: Keyed hash of what stands before the ``@``.
             ip_key: Keyed hash of an address.
         """
         attribution, qualification = self.attribution, self.qualification
@@ -158,6 +163,10 @@ class Rulebook:
                 *(
                     {"key_kind": "ip", "internal_key": ip_key(str(address))}
                     for address in attribution.internal.ip_addresses
+                ),
+                *(
+                    {"key_kind": "mailbox", "internal_key": mailbox_key(mailbox)}
+                    for mailbox in attribution.shared_mailboxes
                 ),
             ],
             "stage_verdicts": [

@@ -1,12 +1,23 @@
--- What each record, browser and lone submission carries that another may carry too. Whether a thing
--- is shared by so many that it proves nothing is said in identity.shared_nodes.
+-- What each record, browser and lone submission carries that another may carry too, but for mailboxes
+-- that the rulebook calls shared. Whether a thing is shared by so many that it proves nothing is said
+-- in identity.shared_nodes.
 with
+
+shared_mailboxes as (
+
+    select internal_key from rules.internal_keys
+    where rules_version = @rules_version and key_kind = 'mailbox'
+
+),
 
 crm_leads as (
 
     select
         concat('crm:', crm, ':', crm_record_id) as node,
-        *
+        * except (email_key),
+        -- Who writes from info@ is the whole house.
+        if(email_local_key in (select internal_key from shared_mailboxes), null, email_key)
+            as email_key
     from staging.stg_crm__leads
 
 ),
@@ -16,7 +27,9 @@ tag_events as (
     select
         -- Without a browser id the submission stands for itself.
         coalesce(concat('client:', client_id), concat('event:', event_key)) as node,
-        *
+        * except (email_key),
+        if(email_local_key in (select internal_key from shared_mailboxes), null, email_key)
+            as email_key
     from staging.stg_web__tag_events
     where report_date >= @history_start
 
@@ -44,7 +57,11 @@ told_before_deletion as (
     -- otherwise erasing one record would move the numbers of others.
     select
         concat('crm:', raw_leads.crm, ':', raw_leads.crm_record_id) as node,
-        raw_leads.email_key,
+        if(
+            raw_leads.email_local_key in (select internal_key from shared_mailboxes),
+            null,
+            raw_leads.email_key
+        ) as email_key,
         raw_leads.phone_key,
         raw_leads.client_id
     from raw.crm_leads as raw_leads

@@ -56,7 +56,8 @@ addresses_of_carriers as (
 
 addresses_of_phones as (
 
-    -- One person has few addresses; the people behind a switchboard have one each.
+    -- One person has few addresses; the people behind a switchboard have one each. A mailbox that
+    -- many share is nobody's address and is not among the links.
     select
         links.node_b as node,
         count(distinct addresses.address) as addresses
@@ -74,7 +75,7 @@ judged as (
         things.kind,
         case
             when things.carriers > @max_fan_out then 'carriers'
-            when coalesce(phones.addresses, 0) > @max_addresses then 'addresses'
+            when coalesce(phones.addresses, 0) > @max_addresses_per_phone then 'addresses'
             -- A click happens in one browser: one seen in more was passed on.
             when things.kind = 'click' and things.browsers > @max_browsers_per_click
                 then 'browsers'

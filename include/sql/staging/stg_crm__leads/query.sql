@@ -127,6 +127,7 @@ stg_crm__leads as (
         if(records.is_stub, null, records.phone_key) as phone_key,
         -- A domain is no person, and tells the own staff also when their test is deleted.
         records.email_domain_key,
+        if(records.is_stub, null, records.email_local_key) as email_local_key,
         if(records.is_stub, null, records.client_id) as client_id,
         if(records.is_stub, null, nullif(trim(records.click_id), '')) as click_id,
         lower(nullif(trim(records.click_id_type), '')) as click_id_type,

@@ -118,6 +118,7 @@ stg_web__tag_events as (
         deliveries.email_key,
         deliveries.phone_key,
         deliveries.email_domain_key,
+        deliveries.email_local_key,
         deliveries.ip_key,
         deliveries.page_path,
         deliveries.form_id,

@@ -19,7 +19,9 @@ TABLES: dict[str, tuple[str, ...]] = {
 }
 # Filled by ingest.
 OWN_COLUMNS = frozenset({"source", "load_id", "loaded_at", "row_hash", "_extra"})
-KEYED_COLUMNS = frozenset({"email_key", "phone_key", "email_domain_key", "ip_key"})
+KEYED_COLUMNS = frozenset(
+    {"email_key", "phone_key", "email_domain_key", "email_local_key", "ip_key"}
+)
 # Clear identifiers that ingest turns into the keyed columns.
 IDENTIFIERS: dict[str, tuple[str, ...]] = {
     "tag_events": ("email", "phone", "ip_address"),

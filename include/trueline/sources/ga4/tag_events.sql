@@ -32,6 +32,7 @@ tag_events as (
         cast(null as string) as email_key,
         cast(null as string) as phone_key,
         cast(null as string) as email_domain_key,
+        cast(null as string) as email_local_key,
         cast(null as string) as ip_key,
         page_path,
         form_id,
