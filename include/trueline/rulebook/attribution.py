@@ -136,7 +136,7 @@ class AttributionRules(Strict):
     max_rate_age_days: int = Field(default=7, ge=0, le=366)
     max_fan_out: int = Field(default=20, ge=2, le=1000)
     max_addresses: int = Field(default=2, ge=1, le=100)
-    max_addresses_per_phone: int = Field(default=1, ge=1, le=100)
+    max_addresses_per_phone: int = Field(default=2, ge=1, le=100)
     max_browsers_per_click: int = Field(default=1, ge=1, le=100)
     session_minutes: int = Field(default=240, ge=0, le=1440)
 

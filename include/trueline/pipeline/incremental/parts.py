@@ -117,6 +117,21 @@ class Parts:
             self.transaction.execute(scoped.insert_replaced(table, keys))
         return differing
 
+    def keep_old(self, table: Table, join: str) -> None:
+        """Keep the stored rows that ``join`` (inner, to ``rows_of``) lets through as ``old``.
+
+        Few days hold them: a narrow look at all days and then all columns of these takes a
+        fraction of reading all columns of all days.
+        """
+        name, column = scoped.place("old", table), table.partition_column
+        if column is None or next(c.type for c in table.columns if c.name == column) != "DATE":
+            self.keep(name, scoped.rows(table, join=join))
+            return
+        narrow = scoped.rows(table, join=join, select=f"rows_of.{column} as day")
+        days = self.days_of(f"select distinct day from (\n{narrow}\n) as days_of_rows")
+        condition = f"rows_of.{column} in unnest(@days)" if days else "false"
+        self.keep(name, scoped.rows(table, condition, join), days)
+
     def settle_days(self, table: Table, days: list[date]) -> int:
         """Replace those of ``days`` that differ; what was computed beside them is left out."""
         fresh = scoped.place("fresh", table)

@@ -163,7 +163,7 @@ def _rebuild_links(parts: Parts, which: str) -> None:
         links, {**parts.whole_inputs(links, inputs), **inputs, raw.key: scoped.place("given", raw)}
     )
     carried = "inner join scratch.carriers as carriers on rows_of.node_a = carriers.node"
-    parts.keep(scoped.place("old", links), scoped.rows(links, join=carried))
+    parts.keep_old(links, carried)
     parts.settle(links, ("node_a",))
 
     # Whether a thing is shared by too many may depend on what else its carriers carry.
@@ -196,7 +196,7 @@ def _rebuild_links(parts: Parts, which: str) -> None:
         columns = scoped.columns(table, "rows_of")
         parts.keep(f"{fresh}__all", f"select * from scratch.{fresh}")
         parts.keep(fresh, f"select {columns} from scratch.{fresh}__all as rows_of {only}")
-        parts.keep(scoped.place("old", table), scoped.rows(table, join=only))
+        parts.keep_old(table, only)
         parts.settle(table, (column,))
 
 
@@ -239,7 +239,7 @@ def _rebuild_nodes(parts: Parts) -> None:
     parts.keep(given, parts.rows_now(neighbours, join=scoped_join))
     inputs = {NEIGHBOURS: given, LEADS: scoped.place("given", parts.table(LEADS))}
     parts.compute(nodes, inputs)
-    parts.keep(scoped.place("old", nodes), scoped.rows(nodes, join=scoped_join))
+    parts.keep_old(nodes, scoped_join)
     parts.settle(nodes, ("node",))
     parts.keep(
         "persons",
@@ -310,7 +310,7 @@ def _rebuild_person_table(parts: Parts, table: Table) -> None:
             inputs[key] = scoped.place("fresh", read)
     parts.compute(table, {**parts.whole_inputs(table, inputs), **inputs})
     persons = "inner join scratch.persons as persons on rows_of.person_key = persons.person_key"
-    parts.keep(scoped.place("old", table), scoped.rows(table, join=persons))
+    parts.keep_old(table, persons)
     parts.settle(table, ("person_key",))
 
 

@@ -118,7 +118,7 @@ def rebuild_by_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
             inputs[key] = scoped.place("given", read)
             parts.keep(inputs[key], parts.rows_now(read, join=join))
     parts.compute(table, {**parts.whole_inputs(table, inputs), **inputs})
-    parts.keep(scoped.place("old", table), scoped.rows(table, join=join))
+    parts.keep_old(table, join)
     parts.settle(table, keys)
 
 
