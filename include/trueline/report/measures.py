@@ -60,8 +60,8 @@ def render() -> str:
     lines = [
         "# Measures",
         "",
-        "Made from `include/sql/*/*/table.yaml` and the ratios of the report by `make docs`; a test",
-        "fails when it is out of date. Counts of leads are sums of credits: a lead that two",
+        "Made from `include/sql/*/*/table.yaml` and the ratios of the report by `make docs`; a",
+        "test fails when it is out of date. Counts of leads are sums of credits: a lead that two",
         "campaigns brought is shared out between them, exactly.",
     ]
     catalog = load_catalog()

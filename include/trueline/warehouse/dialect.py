@@ -7,9 +7,15 @@ Each correction names the wrong result it prevents and an entry of the corpus un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
@@ -313,10 +319,49 @@ CORRECTIONS: tuple[Correction, ...] = (
 )
 
 
-@cache
 def to_duckdb(sql: str) -> str:
     """One BigQuery statement as DuckDB SQL; ``@name`` parameters become ``$name``."""
-    return translate(sql, CORRECTIONS, (_membership_is_a_join,))
+    found = _translated.get(sql)
+    if found is None:
+        found = _translated[sql] = translate(sql, CORRECTIONS, (_membership_is_a_join,))
+    return found
+
+
+# What this process has translated, or read of what another one had.
+_translated: dict[str, str] = {}
+
+
+@contextmanager
+def translations_in(path: Path) -> Iterator[None]:
+    """Use and keep translations in a file: a build has hundreds, which take seconds to make anew.
+
+    The file is another's as soon as SQLGlot or this module is; whoever cannot read or write it
+    translates as before.
+    """
+    maker = _maker()
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept.get("maker") == maker:
+            known = kept["translations"]
+            _translated.update(known)
+    before = set(_translated)
+    try:
+        yield
+    finally:
+        fresh = {sql: _translated[sql] for sql in _translated.keys() - before}
+        if fresh:
+            with suppress(OSError):
+                part = path.with_suffix(f".{os.getpid()}.part")
+                told = {"maker": maker, "translations": known | fresh}
+                part.write_text(json.dumps(told), encoding="utf-8")
+                part.replace(path)
+
+
+@cache
+def _maker() -> str:
+    text = Path(__file__).read_bytes() + version("sqlglot").encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def translate(

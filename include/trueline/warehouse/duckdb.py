@@ -22,7 +22,7 @@ from trueline.settings.profile import DuckDBSettings
 from trueline.warehouse import statements
 from trueline.warehouse.base import MAX_ROUNDS, QualityAccess, Rows, Staging, still_changing
 from trueline.warehouse.ddl import DUCKDB_TYPES, add_column_sql, create_table_sql
-from trueline.warehouse.dialect import to_duckdb
+from trueline.warehouse.dialect import to_duckdb, translations_in
 from trueline.warehouse.lock import writer_lock
 from trueline.warehouse.places import SCRATCH
 
@@ -139,7 +139,8 @@ class DuckDBWarehouse(DuckDBConnection):
             restricted_path.chmod(0o600)
             warehouse = cls(folder, settings, connection, restricted)
             try:
-                yield warehouse
+                with translations_in(folder / "translations.json"):
+                    yield warehouse
             finally:
                 restricted.close()
                 warehouse.raw.close()
