@@ -17,6 +17,7 @@ from trueline.quality.suites import Suite
 # The raw gate looks at loads made since some moment: which one does not change what is read.
 _SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _UNIQUE = "expect_compound_columns_to_be_unique"
+_ONE_UNIQUE = "expect_column_values_to_be_unique"
 
 
 def gate_queries(suite: Suite, table: Table) -> Iterator[str]:
@@ -47,3 +48,6 @@ def gate_queries(suite: Suite, table: Table) -> Iterator[str]:
                 f"using ({keys})"
             )
             yield from (repeated, repeated)
+        elif expectation.type == _ONE_UNIQUE:
+            # What is repeated is counted apart from what the other checks add up.
+            yield f"select {expectation.kwargs['column']} from {batch}"

@@ -13,6 +13,25 @@ links as (
 
 ),
 
+carried_again as (
+
+    -- Nearly everything is carried once: counting different carriers is for the rest.
+    select node_b from links
+    group by node_b
+    having count(*) > 1
+
+),
+
+links_to_several as (
+
+    select
+        links.node_a,
+        links.node_b
+    from links
+    inner join carried_again using (node_b)
+
+),
+
 carriers_of_things as (
 
     select
@@ -20,9 +39,8 @@ carriers_of_things as (
         substr(node_b, 1, strpos(node_b, ':') - 1) as kind,
         count(distinct node_a) as carriers,
         count(distinct if(starts_with(node_a, 'client:'), node_a, null)) as browsers
-    from links
+    from links_to_several
     group by node_b
-    having count(distinct node_a) > 1
 
 ),
 
@@ -42,7 +60,7 @@ addresses_of_phones as (
     select
         links.node_b as node,
         count(distinct addresses.address) as addresses
-    from links
+    from links_to_several as links
     inner join addresses_of_carriers as addresses using (node_a)
     where starts_with(links.node_b, 'phone:')
     group by links.node_b

@@ -8,33 +8,44 @@ crm_leads as (
 
 ),
 
+records_told_again as (
+
+    select
+        crm,
+        crm_record_id
+    from crm_leads
+    group by crm, crm_record_id
+    having count(*) > 1
+
+),
+
+versions as (
+
+    -- Few columns: comparing whole rows takes more memory than everything after it.
+    select
+        crm_leads.crm,
+        crm_leads.crm_record_id,
+        crm_leads.crm_created_at,
+        crm_leads.updated_at,
+        crm_leads.merged_into_record_id,
+        crm_leads.is_deleted,
+        crm_leads.loaded_at,
+        crm_leads.load_id,
+        crm_leads.row_hash
+    from crm_leads
+    inner join records_told_again using (crm, crm_record_id)
+
+),
+
 newest_version_per_record as (
 
     select *
-    from crm_leads
+    from versions
     qualify row_number() over (
         partition by crm, crm_record_id
         -- An older export that arrives later must not win; exports often share a second, and
         -- without the last two keys two builds could choose differently.
         order by coalesce(updated_at, loaded_at) desc, loaded_at desc, load_id desc, row_hash desc
-    ) = 1
-
-),
-
-newest_telling_version_per_record as (
-
-    -- Once a record is merged away, HubSpot says no more of it than its id: what it said of itself
-    -- before still tells who the person is, and whether they refused.
-    select *
-    from crm_leads
-    qualify row_number() over (
-        partition by crm, crm_record_id
-        order by
-            if(merged_into_record_id is null, 0, 1),
-            coalesce(updated_at, loaded_at) desc,
-            loaded_at desc,
-            load_id desc,
-            row_hash desc
     ) = 1
 
 ),
@@ -47,7 +58,7 @@ creation_as_first_told as (
         crm,
         crm_record_id,
         crm_created_at
-    from crm_leads
+    from versions
     qualify row_number() over (
         partition by crm, crm_record_id
         order by
@@ -60,7 +71,38 @@ creation_as_first_told as (
 
 ),
 
+newest_telling_version_per_record as (
+
+    -- Once a record is merged away, HubSpot says no more of it than its id: what it said of itself
+    -- before still tells who the person is, and whether they refused.
+    select crm_leads.*
+    from crm_leads
+    inner join records_told_again using (crm, crm_record_id)
+    qualify row_number() over (
+        partition by crm_leads.crm, crm_leads.crm_record_id
+        order by
+            if(crm_leads.merged_into_record_id is null, 0, 1),
+            coalesce(crm_leads.updated_at, crm_leads.loaded_at) desc,
+            crm_leads.loaded_at desc,
+            crm_leads.load_id desc,
+            crm_leads.row_hash desc
+    ) = 1
+
+),
+
 records as (
+
+    select
+        crm_leads.* except (updated_at, merged_into_record_id, is_deleted, load_id),
+        crm_leads.crm_created_at as first_created_at,
+        nullif(trim(crm_leads.merged_into_record_id), '') as survivor_id,
+        crm_leads.load_id,
+        coalesce(crm_leads.is_deleted, false) as is_stub
+    from crm_leads
+    left join records_told_again as told_again using (crm, crm_record_id)
+    where told_again.crm_record_id is null
+
+    union all
 
     select
         telling.* except (updated_at, merged_into_record_id, is_deleted, load_id),
@@ -69,8 +111,8 @@ records as (
         newest.load_id,
         -- What lives on in a deleted survivor is gone with it: identity.people follows the merges.
         coalesce(newest.is_deleted, false) as is_stub
-    from newest_version_per_record as newest
-    inner join newest_telling_version_per_record as telling using (crm, crm_record_id)
+    from newest_telling_version_per_record as telling
+    inner join newest_version_per_record as newest using (crm, crm_record_id)
     inner join creation_as_first_told as creation using (crm, crm_record_id)
 
 ),

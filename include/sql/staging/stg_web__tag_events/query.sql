@@ -10,11 +10,32 @@ tag_events as (
 
 ),
 
+ids_told_again as (
+
+    select event_id from tag_events
+    group by event_id
+    having count(*) > 1
+
+),
+
+told_once as (
+
+    -- Most submissions; comparing their one version costs more than all the rest.
+    select
+        *,
+        1 as copy_number,
+        observer as observed_by
+    from tag_events
+    where event_id not in (select event_id from ids_told_again)
+
+),
+
 newest_version_per_delivery as (
 
     -- A day's file is pulled several times; the same moment of the same id is the same delivery.
     select *
     from tag_events
+    where event_id in (select event_id from ids_told_again)
     qualify row_number() over (
         partition by observer, event_id, occurred_at
         order by loaded_at desc, load_id desc, row_hash desc
@@ -59,6 +80,20 @@ one_row_per_delivery as (
 
 ),
 
+deliveries as (
+
+    select * from told_once
+
+    union all
+
+    select
+        of_several.*,
+        observers.observed_by
+    from one_row_per_delivery as of_several
+    inner join observers_of_each_delivery as observers using (event_id, copy_number)
+
+),
+
 goal_per_event_name as (
 
     select
@@ -75,7 +110,7 @@ stg_web__tag_events as (
         concat(deliveries.event_id, '#', cast(deliveries.copy_number as string)) as event_key,
         deliveries.event_id,
         deliveries.copy_number,
-        observers.observed_by,
+        deliveries.observed_by,
         deliveries.event_name,
         deliveries.occurred_at,
         date(deliveries.occurred_at, @reporting_time_zone) as report_date,
@@ -97,14 +132,13 @@ stg_web__tag_events as (
         lower(deliveries.user_agent) as user_agent,
         coalesce(deliveries.is_test, false) as is_test,
         deliveries.load_id
-    from one_row_per_delivery as deliveries
-    inner join observers_of_each_delivery as observers using (event_id, copy_number)
+    from deliveries
     left join staging.stg_web__shared_browsers as shared
         on deliveries.client_id = shared.client_id
     left join goal_per_event_name as goals using (event_name)
     left join staging.stg_web__own_tag_goals as own using (conversion_goal)
     -- GA4 alone counts only for goals that have no own tag: it drops and doubles too much.
-    where observers.observed_by != 'ga4' or own.conversion_goal is null
+    where deliveries.observed_by != 'ga4' or own.conversion_goal is null
 
 )
 

@@ -10,14 +10,30 @@ touches as (
 
 ),
 
+ids_told_again as (
+
+    select touch_id from touches
+    group by touch_id
+    having count(*) > 1
+
+),
+
 newest_version_per_touch as (
 
-    select *
-    from touches
-    qualify row_number() over (
-        partition by touch_id
-        order by loaded_at desc, load_id desc, row_hash desc
-    ) = 1
+    -- Most visits are told once; comparing their one version costs more than all the rest.
+    select * from touches
+    where touch_id not in (select touch_id from ids_told_again)
+
+    union all
+
+    (
+        select * from touches
+        where touch_id in (select touch_id from ids_told_again)
+        qualify row_number() over (
+            partition by touch_id
+            order by loaded_at desc, load_id desc, row_hash desc
+        ) = 1
+    )
 
 ),
 

@@ -96,7 +96,12 @@ def _carriers_of_changes(parts: Parts) -> None:
         condition = f"rows_of.client_id in (select client_id from {browsers})"
         records = parts.rows_now(parts.table(LEADS), condition, select=f"{NODE_OF[LEADS]} as node")
         told[SHARED_BROWSERS] = records
+    # An older version of an erased record may come late: the stub stays as it is, but stands beside
+    # more of what the record once told.
+    stubs = f"scratch.{scoped.place('fresh', parts.table(LEADS))}"
+    of_stubs = f"select {NODE_OF[LEADS]} as node from {stubs} as rows_of where rows_of.is_deleted"
     linking = [told[key] for key in (EVENTS, TOUCHES, LEADS, SHARED_BROWSERS) if key in told]
+    linking.append(of_stubs)
     _keep_nodes(parts, "carriers", linking)
     _keep_nodes(parts, "changed_nodes", [*told.values(), *_told_by_ads(parts)])
 
