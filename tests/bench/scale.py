@@ -42,7 +42,7 @@ print(json.dumps({"seconds": time.perf_counter() - started,
 Tell = Callable[[str, str], None]
 
 
-def bench(tell: Tell, share: float = SHARE, one_day_runs: int = 5, history: float = 0.02) -> None:
+def bench(tell: Tell, share: float = SHARE, one_day_runs: int = 3, history: float = 0.02) -> None:
     """Print the figures.
 
     Args:
