@@ -13,9 +13,10 @@ range, trigger it by hand with `window_start` and `window_end`.
 the command line and `upload_qualified` read; the asset `marts/funnel`.
 
 **Tasks.** `check_window` refuses a run without days. `gate_raw` checks what came in; `build`
-computes everything in one transaction; `gate_marts` checks that both gaps add up exactly, among
-other promises; `publish` shows the result. A gate that says no leaves readers with the last good
-snapshot: nothing half-built is ever seen.
+computes in one transaction what new loads change, or everything (see `mode` and the run's result,
+which says why); `gate_marts` checks that both gaps add up exactly, among other promises, and
+computes three old days anew from raw; `publish` shows the result. A gate that says no leaves
+readers with the last good snapshot: nothing half-built is ever seen.
 
 **Re-run safety.** A second run over the same loads and rules changes nothing. The window only adds
 days: other days that new loads touched (a restatement, a late verdict, a merge) are recomputed as

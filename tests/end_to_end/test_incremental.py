@@ -15,6 +15,8 @@ from tests.end_to_end.conftest import profile_in
 from tests.end_to_end.rough_company import Load, RoughCompany
 from trueline import pipeline
 from trueline.model.catalog import build_order, load_catalog
+from trueline.pipeline.verify import verify_old_days
+from trueline.quality.gates import GateFailed
 from trueline.settings.profile import Profile
 from trueline.warehouse import Work, open_warehouse
 
@@ -106,6 +108,66 @@ def test_weeks_of_runs_equal_one_full_rebuild(
     tmp_path: Path, seed: int, sizes: tuple[int, ...]
 ) -> None:
     _run_for_weeks(tmp_path, seed, sizes)
+
+
+def test_what_may_concern_everybody_is_computed_whole(tmp_path: Path) -> None:
+    company = RoughCompany(3, people=15)
+    profile = with_caps(tmp_path)
+    as_of = load(profile, company.loads[:30])
+    built = pipeline.build(profile, as_of=as_of, mode="incremental")
+    assert built.full_because == "nothing was built before"
+    as_of = load(profile, company.loads[30:31])
+    assert pipeline.build(profile, as_of=as_of, mode="incremental").full_because is None
+    # Nothing new: nothing is computed, and it is as it was.
+    before = tables(profile)
+    built = pipeline.build(profile, as_of=as_of, mode="incremental")
+    assert (built.full_because, built.new_loads, built.days) == (None, 0, 0)
+    assert differences(before, tables(profile)) == {}
+    # The CRM's newest load is taken back: who was lost may be waited for again.
+    as_of += timedelta(hours=1)
+    with (
+        open_warehouse(profile, Work("decide", "rough")) as warehouse,
+        warehouse.transaction() as transaction,
+    ):
+        company.loads[30].say(transaction, "rejected", as_of)
+    built = pipeline.build(profile, as_of=as_of, mode="incremental")
+    assert built.full_because == "the CRM is known less far than at the last build"
+    # A rule that changed, and a small warehouse.
+    path = profile.rulebook / "attribution.yaml"
+    path.write_text(path.read_text().replace("repeat_days: 1", "repeat_days: 2"))
+    built = pipeline.build(profile, as_of=as_of, mode="incremental")
+    assert "another than at the last build" in str(built.full_because)
+    assert "that is quicker" in str(pipeline.build(profile, as_of=as_of).full_because)
+
+
+def test_old_days_that_drifted_close_the_gate(tmp_path: Path) -> None:
+    company = RoughCompany(4, people=25)
+    profile = with_caps(tmp_path)
+    as_of = load(profile, company.loads[:30])
+    pipeline.build(profile, as_of=as_of)
+    as_of = load(profile, company.loads[30:31])
+    pipeline.build(profile, as_of=as_of, mode="incremental")
+    with open_warehouse(profile, Work("verify", "rough")) as warehouse:
+        days = [
+            row["day"]
+            for row in warehouse.query(
+                "select distinct report_date as day from marts.funnel_daily "
+                "where report_date >= date '2026-01-01'"
+            )
+        ]
+        verified = verify_old_days(profile, warehouse, days)
+        assert verified is not None
+        assert len(verified.days) > 25
+        assert verified.differing == {}
+        chosen = verify_old_days(profile, warehouse)
+        assert chosen is not None
+        # Somebody mends a figure by hand.
+        warehouse.execute(
+            "update marts.funnel_daily set real_leads = real_leads + 1 where report_date = @day",
+            {"day": chosen.days[0]},
+        )
+    with pytest.raises(GateFailed, match="old days computed anew from raw are what is stored"):
+        pipeline.check(profile, "marts")
 
 
 @pytest.mark.soak

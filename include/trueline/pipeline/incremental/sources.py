@@ -10,6 +10,7 @@ from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
 from trueline.warehouse import scoped
 
 LOADS, RATES = "staging.stg_loads", "staging.stg_fx__rates"
+COMPLETENESS = "staging.stg_crm__completeness"
 LEADS, SHARED_BROWSERS = "staging.stg_crm__leads", "staging.stg_web__shared_browsers"
 # Small tables whose change concerns particular people or days, which are looked up for it. A
 # change of any other small table may concern everybody.
@@ -18,7 +19,7 @@ HANDLED = frozenset(
         LOADS,
         "staging.stg_ads__campaigns",
         "staging.stg_ads__claim_days",
-        "staging.stg_crm__completeness",
+        COMPLETENESS,
         RATES,
     }
 )
@@ -48,10 +49,29 @@ def rebuild_staging(parts: Parts, order: Iterable[Table], told: Callable[[str], 
             changed = parts.replace_all(table)
             if changed and table.key not in HANDLED:
                 raise FullRebuildNeededError(f"{table.key} changed")
+            if changed and table.key == COMPLETENESS:
+                _refuse_a_mark_that_goes_back(parts, table)
         else:
             assert isinstance(table.rebuilt_by, tuple), table.key
             _rebuild_keys(parts, table, table.rebuilt_by)
         told(table.key)
+
+
+def _refuse_a_mark_that_goes_back(parts: Parts, completeness: Table) -> None:
+    """With a later mark only those who wait can change; with an earlier one anybody may wait again.
+
+    It goes back when a load is rejected, or another CRM comes whose mark is older.
+    """
+    mark = "select coalesce(min(complete_until), @{moment}) as mark from scratch.{place}"
+    back = parts.count(
+        "select countif(fresh.mark < old.mark) as n from ("
+        + mark.format(moment="as_of", place=scoped.place("fresh", completeness))
+        + ") as fresh cross join ("
+        + mark.format(moment="previous_as_of", place=scoped.place("old", completeness))
+        + ") as old"
+    )
+    if back:
+        raise FullRebuildNeededError("the CRM is known less far than at the last build")
 
 
 def _rebuild_keys(parts: Parts, table: Table, keys: tuple[str, ...]) -> None:
