@@ -173,7 +173,7 @@ def in_pandas(profile: Profile) -> Any:
 
     with _reading(profile) as connection, Meter(profile.data_folder) as meter:
         touches = (
-            connection.execute(
+            connection.sql(
                 "select entity_key as touch_id, person_key, occurred_at, platform, campaign_id "
                 "from identity.origins where entity_kind = 'touch' and platform != 'unknown'"
             )
@@ -181,12 +181,12 @@ def in_pandas(profile: Profile) -> Any:
             .to_pandas()
         )
         leads = (
-            connection.execute("select lead_key, person_key, lead_at from identity.leads")
+            connection.sql("select lead_key, person_key, lead_at from identity.leads")
             .to_arrow_table()
             .to_pandas()
         )
         look_back = (
-            connection.execute(
+            connection.sql(
                 "select channel as platform, max(look_back_days) as days from rules.channels "
                 "group by channel"
             )
@@ -281,7 +281,7 @@ def _reading(profile: Profile) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set memory_limit = '{settings.memory_limit}'")  # type: ignore[union-attr]
-        connection.execute("set disabled_optimizers = 'join_order'")
+        connection.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
         connection.execute(f"set temp_directory = '{profile.data_folder / 'spill'}'")
         connection.execute("set enable_progress_bar = false")
         yield connection
