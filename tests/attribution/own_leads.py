@@ -40,7 +40,7 @@ class Credits:
 
     def __init__(self) -> None:
         self._connection: DuckDBConnection = in_memory()
-        self._case = Case(Path(), LEAD_CREDITS, {}, {}, [])
+        self._case = Case(Path(), LEAD_CREDITS, {}, (), {}, [])
         factors = [{**_RULES, **row} for row in decay_factors()]
         give(self._connection, self._case, {"rules.decay_factors": factors})
 

@@ -78,7 +78,8 @@ def on_duckdb(
 ) -> Result:
     """One BigQuery query on DuckDB, its types as BigQuery calls them."""
     text = translate(sql)
-    used = {name: value for name, value in (parameters or {}).items() if f"${name}" in text}
+    named = set(re.findall(r"\$(\w+)", text))
+    used = {name: value for name, value in (parameters or {}).items() if name in named}
     answer = connection.execute(text, used)
     columns = tuple((name, bigquery_type(str(kind))) for name, kind, *_ in answer.description)
     return Result(columns, answer.fetchall())

@@ -30,6 +30,7 @@ from tests.googlesql.differential import (
 )
 from trueline import pipeline
 from trueline.model.catalog import Column, Table, build_order, load_catalog
+from trueline.model.parameters import REPORT_PARAMETERS
 from trueline.pipeline.build import run_parameters
 from trueline.rulebook import load_rulebook
 from trueline.windows import utc_now
@@ -132,7 +133,10 @@ def _reports(tables: Any) -> Iterator[tuple[Table, dict[str, Any]]]:
     for table in tables:
         if table.kind == "report":
             for grain in _GRAINS if "by" in table.parameters else _GRAINS[:1]:
-                yield table, {"by": grain, "first_date": None, "last_date": LAST_DAY}
+                # A day that is asked for by itself has to be one.
+                first = None if "by" in table.parameters else LAST_DAY - timedelta(days=28)
+                days = {"first_date": first, "last_date": LAST_DAY}
+                yield table, dict.fromkeys(REPORT_PARAMETERS) | {"by": grain} | days
 
 
 def _add_nasty_rows(connection: duckdb.DuckDBPyConnection, dice: random.Random, count: int) -> None:

@@ -14,6 +14,7 @@ from tests.live.findings import FINDINGS
 from tests.live.target import Target, stored_tables
 from trueline.errors import TruelineError
 from trueline.model.catalog import load_catalog
+from trueline.model.parameters import REPORT_PARAMETERS
 from trueline.pipeline.build import run_parameters
 from trueline.rulebook import load_rulebook
 from trueline.warehouse import Work, open_warehouse
@@ -31,12 +32,18 @@ def _values(target: Target) -> dict[str, Any]:
     rows = {
         f"{table.name}_rows": (table, [{}])
         for table in load_catalog().values()
-        if table.layer in ("ops", "rules") or table.key == "raw.loads"
+        if table.layer in ("ops", "rules")
+        or table.key == "raw.loads"
+        or (table.layer == "marts" and table.query is None)
     }
     some = {
+        **dict.fromkeys(REPORT_PARAMETERS),
         "by": "day",
-        "first_date": None,
-        "last_date": None,
+        "first_day": utc_now().date(),
+        "last_day": utc_now().date(),
+        "days": [utc_now().date()],
+        "previous_as_of": utc_now(),
+        "newest": utc_now().date(),
         "run_id": "x",
         "load_id": "x",
         "first_load": "x",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.conftest import PREFIXES
 from tests.googlesql.captured import check_captured
 from tests.wire.conftest import DAG_RUN, WireCompany
 from trueline import pipeline
@@ -16,7 +17,7 @@ from trueline.windows import Window
 
 def _after_more_loads(company: WireCompany) -> pipeline.BuildSummary:
     first = Window(company.window.start, company.window.end - timedelta(days=1))
-    for source in ("meta_ads", "site_tag", "hubspot"):
+    for source in PREFIXES:
         company.load(source, first)
     pipeline.build(company.profile, run_label=DAG_RUN)
     for source in ("google_ads", "meta_ads", "site_tag"):
@@ -28,6 +29,7 @@ def _after_more_loads(company: WireCompany) -> pipeline.BuildSummary:
     return built
 
 
+@pytest.mark.soak
 def test_what_changed_is_put_in_its_place_by_one_script(company: WireCompany) -> None:
     built = _after_more_loads(company)
     swaps = [
