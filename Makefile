@@ -33,7 +33,7 @@ up: $(STAMP) ## Airflow's pages and the sandbox on 127.0.0.1, until Ctrl-C
 	@$(BIN)/python -m demo up
 
 test: $(STAMP) ## all tests, under twelve minutes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak and not bigquery"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not soak and not bigquery"
 
 test-bigquery: $(STAMP) ## the same against a real BigQuery project, if TRUELINE_TEST_BIGQUERY_PROJECT says which
 	@$(BIN)/python -m pytest -m bigquery tests/live

@@ -87,7 +87,7 @@ class RoughCompany:
         people: How many persons there are.
     """
 
-    def __init__(self, seed: int, people: int = 60) -> None:
+    def __init__(self, seed: int, people: int = 45) -> None:
         self.chance = random.Random(seed)
         self.loads = [Load(f"{day:03d}-{seed}", self._morning(day)) for day in range(1, DAYS + 1)]
         self.number = 0

@@ -262,6 +262,7 @@ def as_if_it_had_stayed(settled: Settled, counts: dict[str, Any]) -> None:
     assert company.datasets("build") == []
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("statement", "job"), JOBS)
 def test_a_build_leaves_for_a_slow_job_and_comes_back_to_it(

@@ -92,6 +92,7 @@ def test_the_last_words_count_what_was_asked(company: WireCompany, tmp_path: Pat
     assert "a fake of BigQuery's REST API that executes on DuckDB" in told
 
 
+@pytest.mark.soak
 def test_a_task_of_airflow_loads_into_bigquery(
     home: DemoHome, company: WireCompany, bigquery: BigQueryServer
 ) -> None:

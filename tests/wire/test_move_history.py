@@ -246,6 +246,7 @@ def test_killed_between_two_groups_and_run_again(history: History, target: Profi
     _refuse_differences(history, target, HISTORY)
 
 
+@pytest.mark.soak
 def test_killed_while_bigquery_goes_on_with_its_last_transaction(
     history: History, target: Profile, bigquery: BigQueryServer
 ) -> None:

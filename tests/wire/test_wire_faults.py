@@ -224,6 +224,7 @@ def test_a_table_that_goes_while_a_build_runs_is_named(own: WireCompany) -> None
     assert own.datasets("build") == []
 
 
+@pytest.mark.soak
 def test_of_two_builds_at_once_the_second_to_commit_is_undone(loaded: WireCompany) -> None:
     pipeline.build(loaded.profile)
     runs = loaded.rows("ops.runs")

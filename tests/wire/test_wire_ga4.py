@@ -77,6 +77,7 @@ def columns(table: str) -> str:
     return ", ".join(c.name for c in load_catalog()[f"raw.{table}"].columns if c.name not in OWN)
 
 
+@pytest.mark.soak
 def test_in_place_and_from_files_give_the_same_rows(company: WireCompany, tmp_path: Path) -> None:
     files = tmp_path / "ga4"
     write_ga4_export(company.world, files)

@@ -76,6 +76,7 @@ def test_killed_between_load_and_commit_and_loaded_again(company: WireCompany) -
     assert after["raw.loads"] - before["raw.loads"] == len(summary.loads)
 
 
+@pytest.mark.soak
 def test_killed_while_its_commit_runs_the_load_is_whole(company: WireCompany) -> None:
     company.load("meta_ads")
     before = counts(company, RAW)

@@ -129,6 +129,7 @@ def job_of(company: WireCompany, ending: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.soak
 def test_the_jobs_of_a_build_to_the_letter(company: WireCompany) -> None:
     company.load("meta_ads")
     summary = pipeline.build(company.profile, company.window, run_label=DAG_RUN)
@@ -232,6 +233,7 @@ def test_the_jobs_of_a_load_to_the_letter(company: WireCompany) -> None:
     )
 
 
+@pytest.mark.soak
 def test_people_see_views_and_our_reports_one_publication(
     company: WireCompany, bigquery: BigQueryServer
 ) -> None:
