@@ -39,6 +39,7 @@ def test_without_a_warehouse_an_example_answers_and_says_so(tmp_path: Path) -> N
     assert not data.exists(), "asking for the cost must not make a warehouse"
 
 
+@pytest.mark.soak
 def test_money_follows_the_price_and_bytes_the_days(tmp_path: Path) -> None:
     def rows(*arguments: str) -> dict[tuple[str, str], dict[str, float]]:
         told = json.loads(trueline_cost(tmp_path, "--format", "json", *arguments).stdout)["rows"]

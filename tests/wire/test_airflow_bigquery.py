@@ -275,6 +275,7 @@ def test_a_build_leaves_for_a_slow_job_and_comes_back_to_it(
     as_if_it_had_stayed(settled, counts)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("statement", "job"), JOBS)
 def test_a_job_that_failed_while_the_build_was_away_is_sent_once_more(

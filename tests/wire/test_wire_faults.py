@@ -209,6 +209,7 @@ def test_a_dataset_deleted_by_hand_is_made_anew_and_told(own: WireCompany) -> No
     assert own.rows("marts.funnel_daily") > 0
 
 
+@pytest.mark.soak
 def test_a_table_that_goes_while_a_build_runs_is_named(own: WireCompany) -> None:
     pipeline.build(own.profile)
     before = own.rows("marts.funnel_daily")
