@@ -151,7 +151,7 @@ class RoughCompany:
     def _person(self, number: int) -> None:
         chance = self.chance
         clients = [f"c{number}-{each}" for each in range(chance.choice([1, 1, 2, 3]))]
-        if chance.random() < 0.15:
+        if chance.random() < 0.3:
             clients.append("fair-tablet")
         email = "info" if chance.random() < 0.08 else f"mail{number}"
         phone = f"switchboard{number % 3}" if chance.random() < 0.2 else f"phone{number}"
@@ -242,7 +242,7 @@ class RoughCompany:
                 versions.append(versions[-1] | {"is_deleted": True, "email_key": None})
                 if chance.random() < 0.3:
                     versions.append(base)  # restored
-            if chance.random() < 0.15:
+            if chance.random() < 0.3:
                 versions.append(base | {"email_key": f"corrected{number}"})
             for version in versions:
                 row = version | {"updated_at": self._at(moment)}

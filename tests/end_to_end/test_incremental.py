@@ -93,11 +93,11 @@ def _run_for_weeks(folder: Path, seed: int, sizes: tuple[int, ...]) -> None:
             ):
                 company.loads[2].say(transaction, "rejected", as_of + timedelta(hours=1))
     assert modes[0] is not None
-    assert modes.count(None) > 3, modes
+    assert modes.count(None) >= 3, modes
     daily = tables(profile)
     counts = pipeline.build(profile, as_of=as_of, mode="full").row_counts
     full = tables(profile)
-    assert len(full["identity.leads"]) > 25
+    assert len(full["identity.leads"]) > 15
     assert full["identity.shared_nodes"]
     assert full["staging.stg_web__shared_browsers"]
     assert differences(daily, full) == {}
