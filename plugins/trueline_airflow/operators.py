@@ -136,33 +136,38 @@ class BuildOperator(PipelineOperator):
     def run_pipeline(self, profile: Profile, context: Context, run_label: str) -> Mapping[str, Any]:
         window = _window(profile, context)
         as_of = _as_of(context["params"].get("as_of"))
+        mode = context["params"].get("mode", "auto")
         from trueline import pipeline
 
         try:
             summary = pipeline.build(
                 profile,
                 window,
-                mode=context["params"].get("mode", "auto"),
                 run_label=run_label,
                 patience_seconds=self.PATIENCE_SECONDS if self.deferrable else None,
                 client=bigquery_client(profile),
-                **({"as_of": as_of} | self._goes_on),
+                **({"as_of": as_of, "mode": mode} | self._goes_on),
             )
         except pipeline.BuildStillRunning as waiting:
             self.log.info("%s The worker is free until it is done.", waiting)
             self.defer(
                 trigger=job_trigger(waiting.job),
                 method_name="go_on",
-                kwargs={"run_id": waiting.run_id, "as_of": waiting.as_of.isoformat()},
+                kwargs={
+                    "run_id": waiting.run_id,
+                    "as_of": waiting.as_of.isoformat(),
+                    "mode": waiting.mode,
+                },
             )
         return summary.as_dict()
 
     def go_on(
-        self, context: Context, event: Mapping[str, Any], run_id: str, as_of: str
+        self, context: Context, event: Mapping[str, Any], run_id: str, as_of: str, mode: str
     ) -> dict[str, Any]:
         """Called by Airflow when the job is done, well or not: the build itself looks at it."""
         self.log.info("the BigQuery job is done: %s", event.get("status"))
-        self._goes_on = {"run_id": run_id, "as_of": datetime.fromisoformat(as_of)}
+        moment = datetime.fromisoformat(as_of)
+        self._goes_on = {"run_id": run_id, "as_of": moment, "mode": mode}
         return self.run_guarded(context)
 
 

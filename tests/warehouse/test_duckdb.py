@@ -18,8 +18,9 @@ import pytest
 from trueline.errors import ConfigurationError, PermanentError, RetriableError
 from trueline.model.catalog import Column, Table, load_catalog
 from trueline.pipeline.arrow import rows_to_arrow
-from trueline.settings.profile import Profile
+from trueline.settings.profile import DuckDBSettings, Profile
 from trueline.warehouse import Warehouse, Work, open_reader, open_warehouse
+from trueline.warehouse.duckdb import DuckDBWarehouse
 from trueline.warehouse.lock import writer_lock
 
 LOADS = load_catalog()["raw.loads"]
@@ -257,3 +258,17 @@ def test_a_required_column_that_is_empty_is_named_without_its_row(profile: Profi
                 "insert into raw.loads (load_id, source, status) values ('canary', 'x', 'loaded')"
             )
     assert "canary" not in str(caught.value)
+
+
+def test_only_a_build_makes_a_computed_table_anew(tmp_path: Path) -> None:
+    leads = load_catalog()["identity.leads"]
+    with DuckDBWarehouse.open(
+        tmp_path, DuckDBSettings(engine="duckdb", folder=tmp_path), "test"
+    ) as warehouse:
+        warehouse.raw.execute("create schema identity")
+        warehouse.raw.execute("create table identity.leads as select 'maria' as lead_key, 1 as old")
+        # Whoever only publishes keeps what is there, or readers would see nothing.
+        warehouse.ensure_tables([leads])
+        assert warehouse.query("select lead_key from identity.leads") == [{"lead_key": "maria"}]
+        warehouse.ensure_tables([leads], remake=True)
+        assert warehouse.query("select * from identity.leads") == []

@@ -109,10 +109,13 @@ class _LastBuild:
 
 
 class BuildStillRunning(Exception):  # noqa: N818 - nothing went wrong: it takes longer
-    """One of the build's jobs outlasts the caller's patience; call ``build`` again to go on."""
+    """One of the build's jobs outlasts the caller's patience; call ``build`` again to go on.
 
-    def __init__(self, run_id: str, as_of: datetime, job: JobStillRunning) -> None:
-        self.run_id, self.as_of, self.job = run_id, as_of, job
+    Call it with the ``run_id``, ``as_of`` and ``mode`` that are here.
+    """
+
+    def __init__(self, run_id: str, as_of: datetime, mode: Mode, job: JobStillRunning) -> None:
+        self.run_id, self.as_of, self.mode, self.job = run_id, as_of, mode, job
         super().__init__(str(job))
 
 
@@ -135,7 +138,8 @@ def build(
         as_of: The moment to pretend to be now (aware); the clock by default.
         mode: ``full`` computes everything, ``incremental`` what changed wherever that is possible,
             ``auto`` what is quicker.
-        run_id: Of a build that raised BuildStillRunning, to go on with it; give its ``as_of`` too.
+        run_id: Of a build that raised BuildStillRunning, to go on with it; give its ``as_of`` and
+            ``mode`` too.
         patience_seconds: Give up waiting for one BigQuery job after this long.
         progress: Told the name of each table when it is done.
 
@@ -169,7 +173,7 @@ def build(
             return done
         # The clock is read again: this run may have waited while others loaded.
         as_of = as_of or utc_now()
-        warehouse.ensure_tables(catalog.values())
+        warehouse.ensure_tables(catalog.values(), remake=True)
         _refuse_going_back(warehouse, as_of)
         _refuse_before_the_first_load(warehouse, as_of)
         parameters = run_parameters(profile, rulebook, as_of)
@@ -234,7 +238,9 @@ def build(
                         transaction, record, rulebook, row_counts, because, started
                     )
         except JobStillRunning as job:
-            raise BuildStillRunning(run_id, as_of, job) from None
+            # What an incremental try had put aside is gone once everything is computed.
+            goes_on_as: Mode = mode if because is None else "full"
+            raise BuildStillRunning(run_id, as_of, goes_on_as, job) from None
     summary = BuildSummary(
         run_id,
         rulebook.version,
@@ -285,6 +291,7 @@ def _built_already(warehouse: Warehouse, run_id: str, started: float) -> BuildSu
         loads[0]["n"],
         {row["table_name"]: row["row_count"] for row in counts},
         time.monotonic() - started,
+        runs[0]["full_because"],
     )
 
 

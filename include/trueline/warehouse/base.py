@@ -135,8 +135,13 @@ class Warehouse(Protocol):
 
     engine: str
 
-    def ensure_tables(self, tables: Iterable[Table]) -> None:
-        """Create missing tables and add missing nullable columns; refuse anything else."""
+    def ensure_tables(self, tables: Iterable[Table], *, remake: bool = False) -> None:
+        """Create missing tables and add missing nullable columns; refuse anything else.
+
+        Args:
+            remake: The caller computes everything anew: on DuckDB a computed table with other
+                columns may be made anew, empty.
+        """
         ...
 
     def staging(self, run_folder: Path) -> AbstractContextManager[Staging]:

@@ -145,7 +145,7 @@ class DuckDBWarehouse(DuckDBConnection):
                 restricted.close()
                 warehouse.raw.close()
 
-    def ensure_tables(self, tables: Iterable[Table]) -> None:
+    def ensure_tables(self, tables: Iterable[Table], *, remake: bool = False) -> None:
         stored = [table for table in tables if table.kind == "table"]
         for table in stored:
             connection = self.home_of(table.layer)
@@ -161,10 +161,10 @@ class DuckDBWarehouse(DuckDBConnection):
             for key, name, kind in columns.fetchall():
                 present[key][name] = kind
         for table in stored:
-            if table.is_built and present[table.key].keys() != {
-                each.name for each in table.columns
-            }:
-                # What is computed is computed again; only what was pulled cannot be.
+            others = present[table.key].keys() != {each.name for each in table.columns}
+            # What is computed is computed again; what was pulled cannot be, nor the snapshots of
+            # other days.
+            if remake and others and table.is_built and table.rebuilt_by != "snapshot":
                 log.info("making %s anew: its columns changed", table.key)
                 self.raw.execute(f"drop table {table.key}")
                 self.raw.execute(create_table_sql(table, "duckdb"))

@@ -8,7 +8,6 @@ of the new one: so old and new groups are recomputed as wholes, and nobody else 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
 
 from trueline.model.catalog import Table
 from trueline.pipeline.incremental.parts import FullRebuildNeededError, Parts
@@ -312,8 +311,3 @@ def _rebuild_person_table(parts: Parts, table: Table) -> None:
     persons = "inner join scratch.persons as persons on rows_of.person_key = persons.person_key"
     parts.keep_old(table, persons)
     parts.settle(table, ("person_key",))
-
-
-def affected_days(parts: Parts, table: Table) -> set[date]:
-    """Days on which something differs that a day-keyed table reads."""
-    return set().union(*(parts.days.get(key, set()) for key in table.reads))

@@ -126,7 +126,9 @@ def people_whose_clock_ran_out() -> str:
 
 def rebuild_days(parts: Parts, table: Table, more: set[date]) -> set[date]:
     """Recompute a day-keyed table where something that it reads differs; returns the days."""
-    days = people.affected_days(parts, table) | more | sources.days_of_changed_loads(parts, table)
+    days = more | sources.days_of_changed_loads(parts, table)
+    for key in table.reads:
+        days |= parts.days.get(key, set())
     recompute_days_of(parts, table, sorted(days))
     return days
 

@@ -44,7 +44,7 @@ class BigQueryWarehouse:
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
         return read(self.jobs, with_places(sql, own_place(self.settings)), params or {})
 
-    def ensure_tables(self, tables: Iterable[Table]) -> None:
+    def ensure_tables(self, tables: Iterable[Table], *, remake: bool = False) -> None:
         ensure_tables(self.jobs, tables)
 
     def staging(self, run_folder: Path) -> AbstractContextManager[BigQueryStaging]:
